@@ -1,0 +1,3 @@
+// The public door: re-exports only.
+
+export {}

@@ -1,0 +1,20 @@
+import { fileURLToPath } from "node:url"
+import type { ViteUserConfig } from "vitest/config"
+
+const config: ViteUserConfig = {
+  resolve: {
+    alias: [{ find: /^brokerless$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) }],
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    // A test that asserts nothing cannot fail.
+    expect: { requireAssertions: true },
+    reporters: ["default", "./scripts/tally-reporter.mjs"],
+  },
+}
+
+export default config
