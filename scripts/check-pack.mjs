@@ -1,0 +1,132 @@
+// Packs the package as `npm publish` would, installs the tarball into a consumer project outside the repository, and
+// looks at it from there: its list of files, its manifest, its types under every module resolution, import and require.
+// Expects dist/ to be built. Touches no registry.
+
+import { execFileSync } from "node:child_process"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { publint } from "publint"
+import { formatMessage } from "publint/utils"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc")
+const temporary = mkdtempSync(join(tmpdir(), "brokerless-pack-"))
+
+try {
+  const { tarball, files } = pack()
+  checkFiles(files)
+  checkManifest()
+  await checkWithPublint(tarball)
+  checkFromConsumer(tarball)
+} catch (error) {
+  console.error(`pack: ${error.message}`)
+  process.exitCode = 1
+} finally {
+  rmSync(temporary, { recursive: true, force: true })
+}
+
+function pack() {
+  const [packed] = JSON.parse(npm(root, "pack", "--json", "--ignore-scripts", "--pack-destination", temporary))
+  return { tarball: join(temporary, packed.filename), files: packed.files.map((file) => file.path).sort() }
+}
+
+/** Exactly one .js and one .d.ts per source, and the few papers that go with them. */
+function checkFiles(files) {
+  const sources = readdirSync(join(root, "src"), { recursive: true })
+    .map((path) => path.replaceAll("\\", "/"))
+    .filter((path) => path.endsWith(".ts"))
+  const expected = new Set(["package.json", "README.md", "LICENSE", "CHANGELOG.md"])
+  for (const source of sources) {
+    expected.add(`dist/${source.replace(/\.ts$/, ".js")}`)
+    expected.add(`dist/${source.replace(/\.ts$/, ".d.ts")}`)
+  }
+  const surplus = files.filter((file) => !expected.has(file))
+  const missing = [...expected].filter((file) => !files.includes(file))
+  if (surplus.length > 0) fail(`the package holds what it should not: ${surplus.join(", ")}`)
+  if (missing.length > 0) fail(`the package lacks: ${missing.join(", ")}`)
+  report(`${files.length} files`)
+}
+
+function checkManifest() {
+  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+  for (const script of ["preinstall", "install", "postinstall", "prepare"]) {
+    if (manifest.scripts[script] !== undefined) fail(`package.json has a script "${script}": nothing runs on install`)
+  }
+  for (const field of ["dependencies", "optionalDependencies", "peerDependencies"]) {
+    if (manifest[field] !== undefined) fail(`package.json has "${field}": the core depends on nothing`)
+  }
+  report("no dependencies, no install scripts")
+}
+
+async function checkWithPublint(tarball) {
+  const bytes = readFileSync(tarball)
+  const { messages, pkg } = await publint({
+    pkgDir: root,
+    strict: true,
+    pack: { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) },
+  })
+  if (messages.length > 0) fail(`publint: ${messages.map((message) => formatMessage(message, pkg)).join("\n")}`)
+  report("publint has nothing to say")
+}
+
+function checkFromConsumer(tarball) {
+  const consumer = join(temporary, "consumer")
+  cpSync(join(root, "test", "consumer"), consumer, { recursive: true })
+  npm(consumer, "install", "--offline", "--no-audit", "--no-fund", "--no-package-lock", tarball)
+  const installed = readdirSync(join(consumer, "node_modules")).filter((name) => !name.startsWith("."))
+  if (installed.join() !== "brokerless") fail(`installing it brought along ${installed.join(", ")}`)
+  report("installed offline into a fresh project")
+
+  // The one thing a TypeScript consumer on Node.js has besides us.
+  mkdirSync(join(consumer, "node_modules", "@types"))
+  symlinkSync(
+    join(root, "node_modules", "@types", "node"),
+    join(consumer, "node_modules", "@types", "node"),
+    "junction",
+  )
+  node(consumer, tsc, "--project", "tsconfig.json")
+  report("types: nodenext, from an ES module and from CommonJS")
+  node(consumer, tsc, "--project", "tsconfig.bundler.json")
+  report("types: bundler")
+
+  const imported = node(consumer, join("out", "esm.mjs"))
+  report("import runs")
+  const required = node(consumer, join("out", "cjs.cjs"))
+  report("require runs")
+  if (imported !== required) fail(`import gives\n  ${imported}\nand require gives\n  ${required}`)
+  for (const entry of Object.keys(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).exports)) {
+    const specifier = JSON.stringify(join("brokerless", entry).replaceAll("\\", "/"))
+    node(consumer, "--eval", `require(${specifier})`)
+  }
+  report("every entry point resolves")
+}
+
+function npm(cwd, ...options) {
+  const cli = process.env.npm_execpath
+  return cli !== undefined && existsSync(cli)
+    ? run(cwd, process.execPath, [cli, ...options])
+    : run(cwd, "npm", options, process.platform === "win32")
+}
+
+function node(cwd, ...options) {
+  return run(cwd, process.execPath, options)
+}
+
+function run(cwd, command, options, shell = false) {
+  try {
+    return execFileSync(command, options, { cwd, shell, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
+  } catch (error) {
+    return fail(`${[command, ...options].join(" ")}\n${error.stdout ?? ""}${error.stderr ?? error.message}`)
+  }
+}
+
+function report(line) {
+  console.log(`pack: ${line}`)
+}
+
+function fail(reason) {
+  throw new Error(reason)
+}
