@@ -6,12 +6,13 @@ import { execFileSync } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { dirname, join, posix } from "node:path"
 import { fileURLToPath } from "node:url"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc")
 const temporary = mkdtempSync(join(tmpdir(), "brokerless-pack-"))
 
@@ -19,8 +20,10 @@ try {
   const { tarball, files } = pack()
   checkFiles(files)
   checkManifest()
-  await checkWithPublint(tarball)
-  checkFromConsumer(tarball)
+  const consumer = install(tarball)
+  await checkWithPublint(consumer)
+  checkTypes(consumer)
+  checkModules(consumer)
 } catch (error) {
   console.error(`pack: ${error.message}`)
   process.exitCode = 1
@@ -51,7 +54,6 @@ function checkFiles(files) {
 }
 
 function checkManifest() {
-  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
   for (const script of ["preinstall", "install", "postinstall", "prepare"]) {
     if (manifest.scripts[script] !== undefined) fail(`package.json has a script "${script}": nothing runs on install`)
   }
@@ -61,25 +63,24 @@ function checkManifest() {
   report("no dependencies, no install scripts")
 }
 
-async function checkWithPublint(tarball) {
-  const bytes = readFileSync(tarball)
-  const { messages, pkg } = await publint({
-    pkgDir: root,
-    strict: true,
-    pack: { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) },
-  })
+async function checkWithPublint(consumer) {
+  const pkgDir = join(consumer, "node_modules", "brokerless")
+  const { messages, pkg } = await publint({ pkgDir, strict: true, pack: false })
   if (messages.length > 0) fail(`publint: ${messages.map((message) => formatMessage(message, pkg)).join("\n")}`)
   report("publint has nothing to say")
 }
 
-function checkFromConsumer(tarball) {
+function install(tarball) {
   const consumer = join(temporary, "consumer")
   cpSync(join(root, "test", "consumer"), consumer, { recursive: true })
   npm(consumer, "install", "--offline", "--no-audit", "--no-fund", "--no-package-lock", tarball)
   const installed = readdirSync(join(consumer, "node_modules")).filter((name) => !name.startsWith("."))
   if (installed.join() !== "brokerless") fail(`installing it brought along ${installed.join(", ")}`)
   report("installed offline into a fresh project")
+  return consumer
+}
 
+function checkTypes(consumer) {
   // The one thing a TypeScript consumer on Node.js has besides us.
   mkdirSync(join(consumer, "node_modules", "@types"))
   symlinkSync(
@@ -91,17 +92,19 @@ function checkFromConsumer(tarball) {
   report("types: nodenext, from an ES module and from CommonJS")
   node(consumer, tsc, "--project", "tsconfig.bundler.json")
   report("types: bundler")
+}
 
+/** Runs what checkTypes compiled. */
+function checkModules(consumer) {
   const imported = node(consumer, join("out", "esm.mjs"))
   report("import runs")
   const required = node(consumer, join("out", "cjs.cjs"))
   report("require runs")
   if (imported !== required) fail(`import gives\n  ${imported}\nand require gives\n  ${required}`)
-  for (const entry of Object.keys(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).exports)) {
-    const specifier = JSON.stringify(join("brokerless", entry).replaceAll("\\", "/"))
-    node(consumer, "--eval", `require(${specifier})`)
+  for (const entry of Object.keys(manifest.exports)) {
+    node(consumer, "--eval", `require(${JSON.stringify(posix.join("brokerless", entry))})`)
   }
-  report("every entry point resolves")
+  report("every entry point loads")
 }
 
 function npm(cwd, ...options) {
