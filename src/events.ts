@@ -252,6 +252,8 @@ export class Monitor {
   readonly #limits: Gatherings<"limit"> = new Map()
   #registrations = 0
   #lost = 0
+  // Closing: what was gathered is being told, and nothing is gathered any more.
+  #closing = false
   #closed = false
 
   /**
@@ -340,7 +342,7 @@ export class Monitor {
     detail: Detail<T>,
     count: number,
   ): void {
-    if (this.#closed || !this.#isHeard(type)) return
+    if (this.#closing || !this.#isHeard(type)) return
     const all = this.#gatherings(type)
     const about = peer ?? endpoint
     let reasons = all.get(about)
@@ -371,7 +373,8 @@ export class Monitor {
 
   /** @internal Tells what is still gathered, then ends all iterators. Nothing is told afterwards. */
   close(): void {
-    if (this.#closed) return
+    if (this.#closing) return
+    this.#closing = true
     this.#flush("message:dropped", this.#dropped)
     this.#flush("message:invalid", this.#invalid)
     this.#flush("limit", this.#limits)

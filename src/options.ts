@@ -566,9 +566,10 @@ const properties: OptionKind<ReadonlyMap<string, Bytes>> = {
     `an object of at most ${MAX_OWN_PROPERTIES} properties of ${MAX_OWN_METADATA} octets together, whose names are ` +
     '"X-" and letters, digits and "-_.+", and whose values are strings, Buffers or other views, or ArrayBuffers',
   read: (value, refuse) => {
-    if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) {
-      return refuse()
-    }
+    // Anything but a plain object, a Map say, would look like no properties at all.
+    if (typeof value !== "object" || value === null) return refuse()
+    const prototype: unknown = Object.getPrototypeOf(value)
+    if (prototype !== null && prototype !== Object.prototype) return refuse()
     const found = new Map<string, Bytes>()
     const names = new Set<string>()
     let size = 0

@@ -12,13 +12,13 @@ import type { Frame, FrameLike } from "../message.ts"
  */
 export interface Codec<S, R = S> {
   /**
-   * The one frame that stands for `value`. The octets belong to the socket afterwards: a codec must not write to them again.
-   * Throwing means that the value cannot be encoded: the send fails with `CodecError` and nothing is sent.
+   * The one frame that stands for `value`. The octets belong to the socket afterwards: a codec must not write to them
+   * again. Throwing means that the value cannot be encoded: the send fails with `CodecError` and nothing is sent.
    */
   encode(value: S): FrameLike
   /**
-   * The value that `frame` stands for. The frame comes from a peer, so expect anything in it.
-   * Throwing means that it cannot be decoded: the message is not delivered, but counted and announced as `message:invalid`.
+   * The value that `frame` stands for. The frame comes from a peer, so expect anything in it. Throwing means that it
+   * cannot be decoded: the message is not delivered, but counted and announced as `message:invalid`.
    */
   decode(frame: Frame): R
 }
