@@ -1,0 +1,109 @@
+// A ByteStream over a socket of node:net, whatever it runs on. No protocol, no option, no endpoint.
+// Budget of write(): one callback owned by the stream, nothing of our own allocated per write or chunk.
+
+import type { Socket } from "node:net"
+import type { Bytes } from "../bytes.ts"
+import { atEndOfTick } from "../clock.ts"
+import type { ByteStream, StreamHandler } from "./transport.ts"
+
+/** One connected socket. It owns the socket from the constructor on. */
+export class NetStream implements ByteStream {
+  readonly address: string
+  readonly #socket: Socket
+  #handler: StreamHandler | undefined
+  #error: NodeJS.ErrnoException | undefined
+  /** Given up by us: nothing but `closed` is told any more. */
+  #destroyed = false
+  #closed = false
+  /** Calls of `write` whose callback has not come. Node.js defers it even where the kernel took all at once. */
+  #unsettled = 0
+  /** `write` answered false and `drained` is due. */
+  #owed = false
+
+  constructor(socket: Socket, address: string) {
+    this.address = address
+    this.#socket = socket
+    socket.on("error", (error) => {
+      this.#error ??= error
+    })
+    // Heard even before the start: a peer that sends nothing and ends is known to have ended at once.
+    socket.once("end", () => this.#tellEnd())
+    socket.once("close", () => {
+      this.#closed = true
+      this.#handler?.closed(this.#error)
+    })
+  }
+
+  get pending(): number {
+    return this.#socket.writableLength
+  }
+
+  start(handler: StreamHandler): void {
+    this.#handler = handler
+    if (this.#closed) {
+      atEndOfTick(() => handler.closed(this.#error))
+      return
+    }
+    if (this.#socket.readableEnded) atEndOfTick(() => this.#tellEnd())
+    // The listener starts the flow.
+    this.#socket.on("data", (chunk: Bytes) => {
+      if (!this.#destroyed) handler.data(chunk)
+    })
+  }
+
+  write(chunks: readonly Bytes[]): boolean {
+    const socket = this.#socket
+    // Ended or lost: these octets go nowhere, and `closed` is what will be heard.
+    if (!socket.writable) return false
+    const last = chunks.length - 1
+    if (last < 0) return !this.#owed
+    this.#unsettled++
+    if (last === 0) {
+      socket.write(chunks[0] as Bytes, this.#settled)
+    } else {
+      // Corked chunks leave together, in one writev.
+      socket.cork()
+      for (let i = 0; i < last; i++) socket.write(chunks[i] as Bytes)
+      socket.write(chunks[last] as Bytes, this.#settled)
+      socket.uncork()
+    }
+    // A refused write leaves nothing pending either, but it is not with the system.
+    if (socket.writableLength === 0 && socket.errored === null) return true
+    this.#owed = true
+    return false
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  end(): void {
+    this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#destroyed = true
+    this.#socket.destroy()
+  }
+
+  hold(alive: boolean): void {
+    if (alive) this.#socket.ref()
+    else this.#socket.unref()
+  }
+
+  #tellEnd(): void {
+    if (!this.#destroyed && !this.#closed) this.#handler?.ended()
+  }
+
+  /** The callback of every write, in their order. A socket that was lost reports success as well: it tells nothing. */
+  readonly #settled = (error?: Error | null): void => {
+    this.#unsettled--
+    if (this.#unsettled > 0 || !this.#owed || error || this.#socket.destroyed) return
+    this.#owed = false
+    this.#handler?.drained()
+  }
+}
