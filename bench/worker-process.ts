@@ -1,0 +1,86 @@
+// The parent's end of a worker process: asks it to do things and hands back what it answers.
+
+import { type ChildProcess, fork } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import type { Order, Report, Roles } from "./worker.ts"
+
+interface Pending {
+  resolve(result: unknown): void
+  reject(error: Error): void
+}
+
+type Task<R extends keyof Roles> = {
+  [T in keyof Roles[R]]: Roles[R][T] extends (...values: never[]) => unknown ? T : never
+}[keyof Roles[R]]
+
+type Parameters<F> = F extends (...values: infer P) => unknown ? P : never
+type Result<F> = F extends (...values: never[]) => infer R ? Awaited<R> : never
+
+export class WorkerProcess {
+  readonly #child: ChildProcess
+  readonly #pending = new Map<number, Pending>()
+  readonly #ended: Promise<void>
+  #orders = 0
+  #end: string | undefined
+
+  constructor(nodeArguments: readonly string[] = []) {
+    const file = fileURLToPath(new URL("./worker.js", import.meta.url))
+    this.#child = fork(file, { execArgv: [...nodeArguments] })
+    this.#child.on("message", (report: Report) => this.#settle(report))
+    this.#ended = new Promise((resolve) => {
+      this.#child.once("exit", (code, signal) => {
+        this.#end = `The worker process ended (${signal ?? `exit code ${code}`})`
+        for (const { reject } of this.#pending.values()) reject(new Error(this.#end))
+        this.#pending.clear()
+        resolve()
+      })
+    })
+  }
+
+  /** Has a role do something. Rejects when it fails, when the process ends, or after `limit` milliseconds. */
+  ask<R extends keyof Roles, T extends Task<R> & string>(
+    role: R,
+    task: T,
+    values: Parameters<Roles[R][T]>,
+    limit = 20_000,
+  ): Promise<Result<Roles[R][T]>> {
+    const id = ++this.#orders
+    const order: Order = { id, role, task, arguments: values as unknown[] }
+    return new Promise<Result<Roles[R][T]>>((resolve, reject) => {
+      if (this.#end !== undefined) throw new Error(this.#end)
+      const late = new Error(`${role}.${task}(${(values as unknown[]).filter(isNumber).join()}) took over ${limit} ms`)
+      const timer = setTimeout(() => {
+        this.#pending.delete(id)
+        reject(late)
+      }, limit)
+      this.#pending.set(id, {
+        resolve(result) {
+          clearTimeout(timer)
+          resolve(result as Result<Roles[R][T]>)
+        },
+        reject(error) {
+          clearTimeout(timer)
+          reject(error)
+        },
+      })
+      this.#child.send(order)
+    })
+  }
+
+  /** Ends the process and resolves when it is gone. */
+  async stop(): Promise<void> {
+    if (this.#end === undefined) this.#child.kill("SIGKILL")
+    await this.#ended
+  }
+
+  #settle(report: Report): void {
+    const pending = this.#pending.get(report.id)
+    this.#pending.delete(report.id)
+    if (report.error === undefined) pending?.resolve(report.result)
+    else pending?.reject(new Error(report.error))
+  }
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === "number"
+}

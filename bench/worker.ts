@@ -1,0 +1,56 @@
+// A process that plays roles: it does what its parent asks, one order after the other or several at once, and ends with it.
+
+import { Caller, Echo } from "./exchange.ts"
+import { Hub, Spokes } from "./idle.ts"
+import { Keeper } from "./keeper.ts"
+import { Sinks, Source } from "./stream.ts"
+
+/** The roles a worker can play. */
+export interface Roles {
+  source: Source
+  sinks: Sinks
+  caller: Caller
+  echo: Echo
+  hub: Hub
+  spokes: Spokes
+  keeper: Keeper
+}
+
+/** Parent to worker. */
+export interface Order {
+  id: number
+  role: keyof Roles
+  task: string
+  arguments: unknown[]
+}
+
+/** Worker to parent. */
+export interface Report {
+  id: number
+  result?: unknown
+  error?: string
+}
+
+const roles: Roles = {
+  source: new Source(),
+  sinks: new Sinks(),
+  caller: new Caller(),
+  echo: new Echo(),
+  hub: new Hub(),
+  spokes: new Spokes(),
+  keeper: new Keeper(),
+}
+
+process.on("message", (order: Order) => {
+  void carryOut(order).then((report) => process.send?.(report))
+})
+process.on("disconnect", () => process.exit())
+
+async function carryOut(order: Order): Promise<Report> {
+  const role = roles[order.role] as unknown as Record<string, (...values: unknown[]) => unknown>
+  try {
+    return { id: order.id, result: await role[order.task]?.(...order.arguments) }
+  } catch (error) {
+    return { id: order.id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  }
+}
