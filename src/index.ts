@@ -1,6 +1,79 @@
 /// <reference types="node" preserve="true" />
+// The public door of `brokerless`. Re-exports only.
 
-// The public door: re-exports only. The reference above makes the declarations compile for consumers whose tsconfig
-// does not name the types of Node.js.
-
-export {}
+export type { Codec } from "./codec/codec.ts"
+export {
+  AbortError,
+  ClosedError,
+  CodecError,
+  EndpointError,
+  HandshakeError,
+  MessageError,
+  MessagingError,
+  type MessagingErrorCode,
+  OptionError,
+  ProtocolError,
+  StateError,
+  TimeoutError,
+  UnreachableError,
+} from "./errors.ts"
+export type { Event, EventListener, EventOfType, EventStream, EventTable, EventType, Monitor } from "./events.ts"
+export type { Frame, FrameLike, Message, MessageLike } from "./message.ts"
+export type {
+  Balance,
+  BalanceOptions,
+  BalanceStrategy,
+  ByKey,
+  CommonOptions,
+  ConflateOptions,
+  DealerOptions,
+  FanoutOptions,
+  FanoutOverflow,
+  MatchingOptions,
+  OctetsLike,
+  Overflow,
+  OverflowOptions,
+  PairOptions,
+  PeerLoad,
+  PublisherOptions,
+  PullOptions,
+  PushOptions,
+  ReceiveOptions,
+  ReplyOptions,
+  RequestOptions,
+  ResolvedOptions,
+  RouterOptions,
+  RoutingIdOptions,
+  Security,
+  SendOptions,
+  SubscriberOptions,
+  SubscriptionOptions,
+  XPublisherOptions,
+  XSubscriberOptions,
+} from "./options.ts"
+export type { Peer } from "./peer.ts"
+export { byKey } from "./routing/by-key.ts"
+export type { Labelled, LabelledOwn, Same, SocketArguments } from "./socket/arguments.ts"
+export { Fanout } from "./socket/fanout.ts"
+export type { Received } from "./socket/inbox.ts"
+export { type Merged, merge } from "./socket/merge.ts"
+export { Pair } from "./socket/pair.ts"
+export { Pull } from "./socket/pipeline/pull.ts"
+export { Push } from "./socket/pipeline/push.ts"
+export { type Proxy, type ProxyOptions, type ProxySocket, type ProxyStats, proxy } from "./socket/proxy.ts"
+export { Publisher } from "./socket/pubsub/publisher.ts"
+export { Subscriber } from "./socket/pubsub/subscriber.ts"
+export { XPublisher } from "./socket/pubsub/xpublisher.ts"
+export { XSubscriber } from "./socket/pubsub/xsubscriber.ts"
+export type { Readable } from "./socket/readable.ts"
+export type { RequestCallOptions } from "./socket/reqrep/call.ts"
+export { Dealer } from "./socket/reqrep/dealer.ts"
+export { Reply } from "./socket/reqrep/reply.ts"
+export { Request } from "./socket/reqrep/request.ts"
+export { Router } from "./socket/reqrep/router.ts"
+export type { Handler, RequestContext, ServeOptions } from "./socket/reqrep/service.ts"
+export { type CloseOptions, type ConnectOptions, Socket } from "./socket/socket.ts"
+export type { WaitOptions } from "./socket/waiting.ts"
+export type { Writable } from "./socket/writable.ts"
+export type { SocketType } from "./socket-type.ts"
+export { type DropReason, type PeerStats, type Queued, type SocketStats, Stats } from "./stats.ts"

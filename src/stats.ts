@@ -60,7 +60,7 @@ function noDrops(): Record<DropReason, number> {
 }
 
 // What Node.js calls to show an object.
-const INSPECT: unique symbol = Symbol.for("nodejs.util.inspect.custom")
+const INSPECT = Symbol.for("nodejs.util.inspect.custom")
 
 /** What is counted of a socket and of each of its peers alike. Cheap to read at any time. */
 export abstract class Stats {
@@ -100,12 +100,14 @@ export abstract class Stats {
     const { messages, bytes } = this.#queued()
     return { ...this, queuedMessages: messages, queuedBytes: bytes, dropped: { ...this.dropped } }
   }
-
-  /** What `console.log` shows. */
-  [INSPECT](_depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
-    return `${this.constructor.name} ${inspect(this.toJSON(), options)}`
-  }
 }
+
+// What `console.log` shows: the counters, those that are computed included.
+Object.defineProperty(Stats.prototype, INSPECT, {
+  value(this: Stats, _depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+    return `${this.constructor.name} ${inspect(this.toJSON(), options)}`
+  },
+})
 
 /** Counters of one peer, for as long as its connection lives. */
 export class PeerStats extends Stats {}

@@ -1,0 +1,37 @@
+// The octets that all queues of one socket hold together, and who waits for them to become fewer.
+
+/** Shared by all queues of a socket: its `maxBufferedBytes`. */
+export class Budget {
+  /** Octets charged at the moment. */
+  bytes = 0
+  readonly limit: number
+  readonly #starved = new Set<() => void>()
+
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  get exhausted(): boolean {
+    return this.bytes >= this.limit
+  }
+
+  /** `resume` is called once, when the queues hold less than the limit again. */
+  await(resume: () => void): void {
+    this.#starved.add(resume)
+  }
+
+  forget(resume: () => void): void {
+    this.#starved.delete(resume)
+  }
+
+  release(charge: number): void {
+    this.bytes -= charge
+    if (this.#starved.size > 0 && this.bytes < this.limit) this.#relieve()
+  }
+
+  #relieve(): void {
+    const starved = [...this.#starved]
+    this.#starved.clear()
+    for (const resume of starved) resume()
+  }
+}

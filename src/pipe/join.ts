@@ -1,0 +1,129 @@
+// Two pipes of one process, end to end: no octets, no session. Messages pass by reference, straight into the other
+// side's inbound queue while it has room; so together they hold the marks of both sides and not one message more.
+// Budget per message: one call and one queue.
+
+import type { Bytes } from "../bytes.ts"
+import type { MessagingError } from "../errors.ts"
+import { chargeOf, type Message, sizeOf } from "../message.ts"
+import type { SocketStats } from "../stats.ts"
+import type { SubscriptionKind } from "../subscription.ts"
+import type { Link, Pipe } from "./pipe.ts"
+
+/** What one end of a join needs of its socket. */
+export interface JoinHost {
+  readonly stats: SocketStats
+  /** The join is over; called once. */
+  left(error: Error | undefined): void
+  /** A queued message lost the memory of a frame. */
+  detached(): void
+}
+
+export class JoinEnd implements Link {
+  readonly done: Promise<void>
+  readonly #pipe: Pipe
+  readonly #host: JoinHost
+  #other: JoinEnd | undefined
+  #state: "closed" | "open" | "finishing" | "over" = "closed"
+  #early: { readonly kind: SubscriptionKind; readonly topic: Bytes }[] = []
+  #halted = false
+  #resolveDone: () => void = () => {}
+
+  constructor(pipe: Pipe, host: JoinHost) {
+    this.#pipe = pipe
+    this.#host = host
+    this.done = new Promise((resolve) => {
+      this.#resolveDone = resolve
+    })
+  }
+
+  /** Puts two ends together. Nothing moves until both are opened, when both sockets know their peer. */
+  static between(one: JoinEnd, two: JoinEnd): void {
+    one.#other = two
+    two.#other = one
+  }
+
+  open(): void {
+    if (this.#state !== "closed") return
+    this.#state = "open"
+    for (const { kind, topic } of this.#early) this.subscribe(kind, topic)
+    this.#early = []
+    this.flush()
+  }
+
+  pass(message: Message): boolean {
+    const other = this.#other as JoinEnd
+    if (this.#state !== "open" || other.#state === "closed" || other.#halted || !other.#pipe.wantsMore) return false
+    this.#hand(message, other)
+    return true
+  }
+
+  flush(): void {
+    const other = this.#other as JoinEnd
+    if (this.#state !== "open" && this.#state !== "finishing") return
+    if (other.#state === "closed" || other.#halted) return
+    const outbound = this.#pipe.outbound
+    while (outbound.length > 0 && other.#pipe.wantsMore) {
+      const charge = outbound.headCharge
+      const message = outbound.shift() as Message
+      if (chargeOf(message) === charge) this.#hand(message, other)
+      else this.#host.detached()
+    }
+    this.#pipe.relieve()
+    if (this.#state === "finishing" && outbound.length === 0) this.end()
+  }
+
+  resume(): void {
+    this.#other?.flush()
+  }
+
+  subscribe(kind: SubscriptionKind, topic: Bytes): void {
+    const other = this.#other as JoinEnd
+    if (this.#state === "closed") this.#early.push({ kind, topic })
+    else if (this.#state === "open") other.#pipe.owner.pipeSubscribed(other.#pipe, kind, topic)
+  }
+
+  halt(): void {
+    this.#halted = true
+  }
+
+  finish(): void {
+    if (this.#state === "over") return
+    this.#state = "finishing"
+    this.flush()
+  }
+
+  end(reason?: MessagingError): void {
+    if (this.#state === "over") return
+    const other = this.#other as JoinEnd
+    this.#leave(reason)
+    other.#leave(reason)
+  }
+
+  #leave(error: Error | undefined): void {
+    if (this.#state === "over") return
+    this.#state = "over"
+    this.#host.left(error)
+    this.#resolveDone()
+  }
+
+  #hand(message: Message, other: JoinEnd): void {
+    const size = sizeOf(message)
+    const sent = this.#host.stats
+    sent.messagesSent++
+    sent.bytesSent += size
+    const received = other.#host.stats
+    received.messagesReceived++
+    received.bytesReceived += size
+    const to = this.#pipe.peer?.stats
+    if (to !== undefined) {
+      to.messagesSent++
+      to.bytesSent += size
+    }
+    const from = other.#pipe.peer?.stats
+    if (from !== undefined) {
+      from.messagesReceived++
+      from.bytesReceived += size
+    }
+    other.#pipe.deliver(message)
+  }
+}

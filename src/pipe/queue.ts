@@ -1,0 +1,143 @@
+// A bounded queue of whole messages, each with what it was charged when it came in.
+//
+// Same drawing and invariant as ring.ts, with a second row of slots for the charges. The charge is remembered because
+// memory can be taken away from a frame while it waits (a transferred ArrayBuffer), and accounts must still balance.
+// Budget per message: two array stores, no object.
+
+import type { Frame, Message } from "../message.ts"
+import { chargeOf, FRAME_CHARGE } from "../message.ts"
+import type { Budget } from "./budget.ts"
+
+const FIRST_CAPACITY = 16
+const COUNTER_LIMIT = 2 ** 30
+
+/** How much a queue may hold. `messages` may be Infinity; a queue below both marks takes one more of any size. */
+export interface Marks {
+  readonly messages: number
+  readonly bytes: number
+}
+
+export class MessageQueue {
+  readonly marks: Marks
+  /** Once full, a queue counts as having room again when it holds no more than this. */
+  readonly lowMark: number
+  /** Octets charged. */
+  bytes = 0
+  readonly #budget: Budget
+  #messages: (Message | undefined)[] = []
+  #charges: number[] = []
+  #mask = -1
+  #head = 0
+  #tail = 0
+
+  constructor(marks: Marks, budget: Budget) {
+    this.marks = marks
+    // A wake-up for every single message would cost more than the message; small queues need the precision.
+    this.lowMark = marks.messages > 16 ? Math.floor(marks.messages / 2) : marks.messages - 1
+    this.#budget = budget
+  }
+
+  get length(): number {
+    return this.#tail - this.#head
+  }
+
+  get hasRoom(): boolean {
+    return (
+      this.#tail - this.#head < this.marks.messages &&
+      this.bytes < this.marks.bytes &&
+      this.#budget.bytes < this.#budget.limit
+    )
+  }
+
+  /** Whether a queue that was full has emptied enough to be worth a wake-up. */
+  get relieved(): boolean {
+    return (
+      this.#tail - this.#head <= this.lowMark &&
+      this.bytes <= this.marks.bytes / 2 &&
+      this.#budget.bytes < this.#budget.limit
+    )
+  }
+
+  /** Adds whether there is room or not: whether to ask first is the caller's affair. */
+  push(message: Message): void {
+    const charge = message.length === 1 ? (message[0] as Frame).length + FRAME_CHARGE : chargeOf(message)
+    if (this.#tail - this.#head > this.#mask) this.#grow()
+    const slot = this.#tail++ & this.#mask
+    this.#messages[slot] = message
+    this.#charges[slot] = charge
+    this.bytes += charge
+    this.#budget.bytes += charge
+  }
+
+  shift(): Message | undefined {
+    if (this.#head === this.#tail) return undefined
+    const slot = this.#head++ & this.#mask
+    const message = this.#messages[slot]
+    this.#messages[slot] = undefined
+    const charge = this.#charges[slot] as number
+    this.bytes -= charge
+    this.#budget.release(charge)
+    if (this.#head === this.#tail && this.#head > COUNTER_LIMIT) this.#head = this.#tail = 0
+    return message
+  }
+
+  /** How many messages have left the queue since it was last empty of memory: the first has this position. */
+  get position(): number {
+    return this.#head
+  }
+
+  /** The n-th message from the front, without taking it. */
+  at(n: number): Message | undefined {
+    return n < this.#tail - this.#head ? this.#messages[(this.#head + n) & this.#mask] : undefined
+  }
+
+  /** What the first message was charged; compare with what it weighs now to see whether its memory is still there. */
+  get headCharge(): number {
+    return this.#charges[this.#head & this.#mask] as number
+  }
+
+  /** Puts `message` in the place of the n-th from the front. */
+  replace(n: number, message: Message): void {
+    const slot = (this.#head + n) & this.#mask
+    const charge = chargeOf(message)
+    const difference = charge - (this.#charges[slot] as number)
+    this.#messages[slot] = message
+    this.#charges[slot] = charge
+    this.bytes += difference
+    this.#budget.release(-difference)
+  }
+
+  /** All messages, oldest first; the queue is empty afterwards and keeps no memory. */
+  drain(): Message[] {
+    const all: Message[] = []
+    for (let message = this.shift(); message !== undefined; message = this.shift()) all.push(message)
+    this.trim()
+    return all
+  }
+
+  /** Gives back the memory of an empty queue. */
+  trim(): void {
+    if (this.#head !== this.#tail) return
+    this.#messages = []
+    this.#charges = []
+    this.#mask = -1
+    this.#head = this.#tail = 0
+  }
+
+  #grow(): void {
+    const length = this.#tail - this.#head
+    const capacity = length === 0 ? FIRST_CAPACITY : length * 2
+    const messages: (Message | undefined)[] = new Array(capacity)
+    const charges: number[] = new Array(capacity)
+    for (let i = 0; i < capacity; i++) {
+      const slot = (this.#head + i) & this.#mask
+      messages[i] = i < length ? this.#messages[slot] : undefined
+      charges[i] = i < length ? (this.#charges[slot] as number) : 0
+    }
+    this.#messages = messages
+    this.#charges = charges
+    this.#mask = capacity - 1
+    this.#head = 0
+    this.#tail = length
+  }
+}

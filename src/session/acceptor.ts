@@ -1,0 +1,123 @@
+// A bound endpoint of a stream transport: every accepted stream becomes a session. What has not completed its handshake
+// is counted, in total and by address, and the oldest makes room for the newest: honest newcomers get in.
+
+import { MessagingError } from "../errors.ts"
+import type { Binding, ByteStream, Listener, SocketHost } from "../transport/transport.ts"
+import type { Mechanism } from "../zmtp/mechanism.ts"
+import { Session } from "./session.ts"
+import type { SharedBatch } from "./shared-batch.ts"
+
+export class Acceptor implements Binding {
+  readonly #host: SocketHost
+  readonly #mechanism: () => Mechanism
+  readonly #shared: SharedBatch | undefined
+  readonly #pending = new Set<Session>()
+  readonly #pendingByAddress = new Map<string, Set<Session>>()
+  #listener: Listener | undefined
+  #closed = false
+
+  constructor(host: SocketHost, mechanism: () => Mechanism, shared: SharedBatch | undefined) {
+    this.#host = host
+    this.#mechanism = mechanism
+    this.#shared = shared
+  }
+
+  get endpoint(): string {
+    return this.#listener?.endpoint ?? ""
+  }
+
+  /** The listener is there; streams may come. */
+  opened(listener: Listener): void {
+    this.#listener = listener
+    listener.hold(false)
+  }
+
+  accepted(stream: ByteStream): void {
+    const host = this.#host
+    const endpoint = this.endpoint
+    if (this.#closed || !this.#roomFor(stream)) {
+      stream.hold(false)
+      stream.destroy()
+      return
+    }
+    host.monitor.emit({ type: "accept", endpoint, address: stream.address })
+    const group = addressGroup(stream.address)
+    const session: Session = new Session({
+      stream,
+      mechanism: this.#mechanism(),
+      host,
+      endpoint,
+      pipe: undefined,
+      shared: this.#shared,
+      established: () => this.#settle(session, group),
+      ended: () => this.#settle(session, group),
+    })
+    this.#admitPending(session, group)
+  }
+
+  failed(error: Error): void {
+    this.#host.monitor.emit({ type: "accept:error", endpoint: this.endpoint, error })
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const session of [...this.#pending]) session.abort(undefined)
+    await this.#listener?.close()
+  }
+
+  #roomFor(stream: ByteStream): boolean {
+    const { maxConnections } = this.#host.options
+    if (maxConnections === 0 || this.#host.acceptedPeers + this.#pending.size < maxConnections) return true
+    this.#host.monitor.count("limit", this.endpoint, undefined, "maxConnections", 1)
+    this.#host.monitor.emit({
+      type: "accept:error",
+      endpoint: this.endpoint,
+      error: new LimitedError(`${stream.address} was turned away: maxConnections is ${maxConnections}`),
+    })
+    return false
+  }
+
+  #admitPending(session: Session, group: string): void {
+    const { maxPendingHandshakes, maxPendingHandshakesPerAddress } = this.#host.options
+    const same = this.#pendingByAddress.get(group) ?? new Set()
+    this.#pendingByAddress.set(group, same)
+    const perAddress = group === LOCAL ? maxPendingHandshakes : maxPendingHandshakesPerAddress
+    if (perAddress > 0 && same.size >= perAddress) this.#evict(same, "maxPendingHandshakesPerAddress")
+    if (maxPendingHandshakes > 0 && this.#pending.size >= maxPendingHandshakes) {
+      this.#evict(this.#pending, "maxPendingHandshakes")
+    }
+    this.#pending.add(session)
+    same.add(session)
+    this.#pendingByAddress.set(group, same)
+  }
+
+  #evict(from: Set<Session>, limit: string): void {
+    const [oldest] = from
+    this.#host.monitor.count("limit", this.endpoint, undefined, limit, 1)
+    oldest?.abort(new LimitedError(`Made room for a newcomer: ${limit} was reached`))
+  }
+
+  #settle(session: Session, group: string): void {
+    if (!this.#pending.delete(session)) return
+    const same = this.#pendingByAddress.get(group)
+    if (same === undefined) return
+    same.delete(session)
+    if (same.size === 0) this.#pendingByAddress.delete(group)
+  }
+}
+
+/** What came over a limit of ours and was turned away for it. */
+class LimitedError extends MessagingError {
+  readonly code = "ECONNREFUSED"
+}
+
+const LOCAL = "local"
+
+/** Connections of one machine are judged together; this machine's own, and all of ipc, by the total alone. */
+function addressGroup(address: string): string {
+  const port = address.lastIndexOf(":")
+  const host = port < 0 ? LOCAL : address.slice(0, port)
+  return host === "[::1]" || host.startsWith("127.") || address.startsWith("/") || address.startsWith("@")
+    ? LOCAL
+    : host
+}

@@ -1,0 +1,119 @@
+// A connected endpoint of a stream transport: attempts, one session at a time, and the wait before the next attempt.
+
+import type { Bytes } from "../bytes.ts"
+import { after, cancel, type Timer } from "../clock.ts"
+import type { Endpoint } from "../endpoint.ts"
+import type { Pipe } from "../pipe/pipe.ts"
+import type { Attempt, ByteStream, Connection, SocketHost, StreamTransport } from "../transport/transport.ts"
+import type { Mechanism } from "../zmtp/mechanism.ts"
+import { Backoff } from "./backoff.ts"
+import { Session, type SessionEnd } from "./session.ts"
+import type { SharedBatch } from "./shared-batch.ts"
+
+export class Connector implements Connection {
+  readonly endpoint: string
+  pipe: Pipe
+  readonly #transport: StreamTransport
+  readonly #target: Endpoint
+  readonly #host: SocketHost
+  readonly #routingId: Bytes | undefined
+  readonly #mechanism: () => Mechanism
+  readonly #shared: SharedBatch | undefined
+  readonly #backoff: Backoff
+  #attempt: Attempt | undefined
+  #wait: Timer | undefined
+  #session: Session | undefined
+  #established = 0
+  #closed = false
+
+  constructor(
+    transport: StreamTransport,
+    target: Endpoint,
+    host: SocketHost,
+    routingId: Bytes | undefined,
+    mechanism: () => Mechanism,
+    shared: SharedBatch | undefined,
+  ) {
+    this.endpoint = target.text
+    this.#transport = transport
+    this.#target = target
+    this.#host = host
+    this.#routingId = routingId
+    this.#mechanism = mechanism
+    this.#shared = shared
+    this.#backoff = new Backoff(host.options.reconnectInterval, host.options.reconnectMaxInterval)
+    this.pipe = this.#createPipe()
+    this.#try()
+  }
+
+  close(): void {
+    this.#closed = true
+    cancel(this.#wait)
+    this.#attempt?.cancel()
+    this.#attempt = undefined
+    if (this.pipe.state === "waiting") this.#session?.abort(undefined)
+  }
+
+  #try(): void {
+    const host = this.#host
+    this.#attempt = this.#transport.connect(this.#target, host.options, {
+      connected: (stream) => this.#connected(stream),
+      failed: (error) => {
+        this.#attempt = undefined
+        host.monitor.emit({ type: "connect:delay", endpoint: this.endpoint })
+        this.#later(error)
+      },
+    })
+    this.#attempt.hold(false)
+  }
+
+  #connected(stream: ByteStream): void {
+    const host = this.#host
+    this.#attempt = undefined
+    host.monitor.emit({ type: "connect", endpoint: this.endpoint, address: stream.address })
+    this.#session = new Session({
+      stream,
+      mechanism: this.#mechanism(),
+      host,
+      endpoint: this.endpoint,
+      pipe: this.pipe,
+      shared: this.#shared,
+      established: () => {
+        if (this.#established++ > 0) host.stats.reconnects++
+      },
+      ended: (end) => this.#ended(end),
+    })
+  }
+
+  #ended(end: SessionEnd): void {
+    this.#session = undefined
+    if (this.#closed) return
+    this.#backoff.lived(end.established ? end.lived : 0)
+    if (this.pipe.state === "gone") this.pipe = this.#createPipe()
+    if (end.refused) this.#giveUp(end.error)
+    else this.#later(end.error)
+  }
+
+  #later(error: Error | undefined): void {
+    const host = this.#host
+    if (this.#closed) return
+    if (host.options.reconnectInterval < 0) {
+      this.#giveUp(error)
+      return
+    }
+    const interval = this.#backoff.next()
+    host.monitor.emit({ type: "connect:retry", endpoint: this.endpoint, interval })
+    this.#wait = after(interval, () => this.#try())
+  }
+
+  #giveUp(error: Error | undefined): void {
+    this.#closed = true
+    this.#host.gaveUp(this, error)
+  }
+
+  #createPipe(): Pipe {
+    const pipe = this.#host.createPipe(this.endpoint, true)
+    pipe.presetRoutingId = this.#routingId
+    return pipe
+  }
+}

@@ -1,0 +1,114 @@
+// Whether the peer is still there (RFC 37, heartbeating), for one session.
+//
+// A PING goes out after an interval in which nothing arrived. Silence condemns a peer only if everything sent before
+// that PING is known to have been read: a peer at its mark reads nothing, hence answers nothing, and is well.
+
+import { after, cancel, nextTurn, type Timer } from "../clock.ts"
+
+export interface HeartbeatSetup {
+  /** All in ms; interval 0 sends no PING of our own. */
+  readonly interval: number
+  readonly timeout: number
+  /** Whether the peer knows PING. */
+  readonly peerAnswers: boolean
+  /** Sends a PING that is told from other PINGs by the number. */
+  ping(number: number): void
+  /** Whether we ourselves have stopped reading from the peer. */
+  paused(): boolean
+  /** The peer is gone. */
+  expired(reason: string): void
+}
+
+export class Heartbeat {
+  readonly #setup: HeartbeatSetup
+  /** How often something arrived: every watch remembers the count from which it started. */
+  #arrivals = 0
+  #interval: Timer | undefined
+  #verdict: Timer | undefined
+  #timeToLive: Timer | undefined
+  #pings = 0
+  #outstanding = false
+  // Writes of messages are numbered: those up to `proven` are known to have been read.
+  #written = 0
+  #proven = 0
+  #writtenAtPing = 0
+  #stopped = false
+
+  constructor(setup: HeartbeatSetup) {
+    this.#setup = setup
+    if (setup.interval > 0 && setup.peerAnswers) this.#arm()
+  }
+
+  /** Something arrived. */
+  heard(): void {
+    this.#arrivals++
+  }
+
+  /** Messages were handed to a write. */
+  wrote(): void {
+    this.#written++
+  }
+
+  /** The PONG to our PING of that number. */
+  answered(number: number): void {
+    if (number !== this.#pings) return
+    this.#outstanding = false
+    this.#proven = this.#writtenAtPing
+    cancel(this.#verdict)
+    this.#verdict = undefined
+  }
+
+  /** The peer asks to be given up unless it is heard of within `ms`. */
+  promised(ms: number): void {
+    cancel(this.#timeToLive)
+    this.#timeToLive = undefined
+    if (ms > 0 && !this.#stopped) this.#watch(ms)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    cancel(this.#interval)
+    cancel(this.#verdict)
+    cancel(this.#timeToLive)
+  }
+
+  #arm(): void {
+    const before = this.#arrivals
+    this.#interval = after(this.#setup.interval, () => {
+      if (this.#stopped) return
+      if (this.#arrivals === before && !this.#outstanding && !this.#setup.paused()) this.#ask()
+      this.#arm()
+    })
+  }
+
+  #ask(): void {
+    this.#outstanding = true
+    this.#writtenAtPing = this.#written
+    const allRead = this.#proven === this.#written
+    this.#setup.ping(++this.#pings)
+    if (allRead && this.#setup.timeout > 0) this.#judge()
+  }
+
+  #judge(): void {
+    const before = this.#arrivals
+    this.#verdict = after(this.#setup.timeout, () => {
+      // A timer that is late says nothing about the peer: first read what is there.
+      nextTurn(() => {
+        if (this.#stopped || !this.#outstanding || this.#setup.paused()) return
+        if (this.#arrivals !== before) this.#judge()
+        else this.#setup.expired(`Nothing arrived for ${this.#setup.timeout} ms after a PING`)
+      })
+    })
+  }
+
+  #watch(ms: number): void {
+    const before = this.#arrivals
+    this.#timeToLive = after(ms, () => {
+      nextTurn(() => {
+        if (this.#stopped) return
+        if (this.#arrivals !== before || this.#setup.paused()) this.#watch(ms)
+        else this.#setup.expired(`Nothing arrived within the ${ms} ms that the peer promised`)
+      })
+    })
+  }
+}

@@ -1,0 +1,54 @@
+// Lifts a transport of octets to a transport of messages: what tcp and ipc have in common, and whatever follows them.
+
+import type { Bytes } from "../bytes.ts"
+import type { Endpoint } from "../endpoint.ts"
+import { announcesRoutingId } from "../socket-type.ts"
+import type { Binding, Connection, SocketHost, StreamTransport, Transport } from "../transport/transport.ts"
+import type { Mechanism, MechanismSetup } from "../zmtp/mechanism.ts"
+import { encodeMetadata } from "../zmtp/metadata.ts"
+import { nullMechanism } from "../zmtp/null.ts"
+import { Acceptor } from "./acceptor.ts"
+import { Connector } from "./connector.ts"
+import { SharedBatch } from "./shared-batch.ts"
+
+/** A transport of messages over a transport of octets. */
+export function overStreams(streams: StreamTransport): Transport {
+  return {
+    name: streams.name,
+    async bind(endpoint: Endpoint, host: SocketHost): Promise<Binding> {
+      const acceptor = new Acceptor(host, mechanismOf(host), sharedOf(host))
+      acceptor.opened(await streams.listen(endpoint, host.options, acceptor))
+      return acceptor
+    },
+    connect(endpoint: Endpoint, host: SocketHost, routingId: Bytes | undefined): Connection {
+      return new Connector(streams, endpoint, host, routingId, mechanismOf(host), sharedOf(host))
+    },
+  }
+}
+
+/** Makes the mechanism of each connection of a socket; what we say of ourselves is encoded once. */
+function mechanismOf(host: SocketHost): () => Mechanism {
+  const { options, type } = host
+  const properties: [string, Bytes | string][] = [["Socket-Type", type]]
+  if (announcesRoutingId(type)) properties.push(["Identity", options.routingId ?? ""])
+  properties.push(...options.metadata)
+  const setup: MechanismSetup = {
+    metadata: encodeMetadata(properties),
+    limits: { maxProperties: options.maxMetadataProperties, maxBytes: options.maxMetadataBytes },
+  }
+  const security = options.security as { create(setup: MechanismSetup): Mechanism } | undefined
+  return security === undefined ? () => nullMechanism(setup) : () => security.create(setup)
+}
+
+const shared = new WeakMap<SocketHost, SharedBatch>()
+
+/** Sockets that send the same to many encode it once. */
+function sharedOf(host: SocketHost): SharedBatch | undefined {
+  if (!host.sharesMessages) return undefined
+  let batch = shared.get(host)
+  if (batch === undefined) {
+    batch = new SharedBatch()
+    shared.set(host, batch)
+  }
+  return batch
+}

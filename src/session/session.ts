@@ -1,0 +1,529 @@
+// The only place where octets, protocol and pipes meet: one connection, from its greeting to its end.
+//
+//   handshake ─▶ ready ─▶ finishing ─▶ closing ─▶ over
+//
+//   finishing: sends what is queued, reads no more messages      closing: FIN sent, waits for the peer's
+//   Any state may jump ahead. The pipe is released once, on the way into `closing` or `over`.
+//
+// Outbound: what gathers in the pipe during a tick, or while a write is blocked, leaves in one write; at most one write
+// is in the air. Inbound: the engine is asked for the next message only while the pipe has room, and a further chunk
+// that arrives meanwhile stops the stream: so a slow reader slows the sender, and memory is bounded from end to end.
+
+import type { Bytes } from "../bytes.ts"
+import { after, atEndOfTick, cancel, now, type Timer } from "../clock.ts"
+import { HandshakeError, type MessagingError, ProtocolError, TimeoutError } from "../errors.ts"
+import { chargeOf, type Message, sizeOf } from "../message.ts"
+import type { Link, Pipe } from "../pipe/pipe.ts"
+import type { SubscriptionKind } from "../subscription.ts"
+import type { ByteStream, SocketHost, StreamHandler } from "../transport/transport.ts"
+import { ping, pong } from "../zmtp/command.ts"
+import { LimitError } from "../zmtp/decoder.ts"
+import { type Batch, Encoder, releaseBatch } from "../zmtp/encoder.ts"
+import { CANCEL, Engine, MESSAGE, MismatchError, NOTHING, PING, PONG, READY, SUBSCRIBE } from "../zmtp/engine.ts"
+import type { Mechanism } from "../zmtp/mechanism.ts"
+import { Heartbeat } from "./heartbeat.ts"
+import { HEARTBEAT, PROOF, pingContext, pongNumber, ReadingProof } from "./reading-proof.ts"
+import type { SharedBatch } from "./shared-batch.ts"
+
+/** How a session ended. */
+export interface SessionEnd {
+  readonly error: Error | undefined
+  /** Whether its handshake had been completed. */
+  readonly established: boolean
+  /** Milliseconds it lived. */
+  readonly lived: number
+  /** Whether the peer refused us, or we it: trying again is pointless. */
+  readonly refused: boolean
+}
+
+export interface SessionSetup {
+  readonly stream: ByteStream
+  readonly mechanism: Mechanism
+  readonly host: SocketHost
+  readonly endpoint: string
+  /** The pipe that waits for this peer; an accepted peer gets one when its handshake is complete. */
+  readonly pipe: Pipe | undefined
+  /** Where sessions that send the same messages find what another has encoded. */
+  readonly shared: SharedBatch | undefined
+  /** The handshake is complete. */
+  established(): void
+  /** Nothing more comes of this session; called once. */
+  ended(end: SessionEnd): void
+}
+
+/** After this time without the peer's FIN a finished connection is given up, ms. */
+const FIN_GRACE = 1000
+
+export class Session implements StreamHandler, Link {
+  readonly done: Promise<void>
+  readonly #setup: SessionSetup
+  readonly #stream: ByteStream
+  readonly #engine: Engine
+  readonly #host: SocketHost
+  readonly #encoder = new Encoder()
+  readonly #born = now()
+  readonly #batchBytes: number
+  readonly #batchDelay: number
+  #pipe: Pipe | undefined
+  #state: "handshake" | "ready" | "finishing" | "closing" | "over" = "handshake"
+  #established = false
+  #error: Error | undefined
+  #resolveDone: () => void = () => {}
+  // Outbound.
+  #scheduled = false
+  #delay: Timer | undefined
+  #inFlight: Batch | undefined
+  #subscriptions: { readonly kind: SubscriptionKind; readonly topic: Bytes }[] = []
+  #pongs: Bytes[] = []
+  #pings: Bytes[] = []
+  // Inbound.
+  #pumping = false
+  #stalled = false
+  #paused = false
+  #halted = false
+  #deaf = false
+  // Time.
+  #deadline: Timer | undefined
+  #stall: Timer | undefined
+  #heartbeat: Heartbeat | undefined
+  #proof: ReadingProof | undefined
+
+  constructor(setup: SessionSetup) {
+    const options = setup.host.options
+    this.#setup = setup
+    this.#stream = setup.stream
+    this.#host = setup.host
+    this.#pipe = setup.pipe
+    this.#batchBytes = options.batchBytes
+    this.#batchDelay = options.batchDelay
+    this.#engine = new Engine(setup.host.type, setup.mechanism, options)
+    this.done = new Promise((resolve) => {
+      this.#resolveDone = resolve
+    })
+    if (options.handshakeInterval > 0) {
+      this.#deadline = after(options.handshakeInterval, () =>
+        this.abort(new TimeoutError(`The handshake took longer than ${options.handshakeInterval} ms`)),
+      )
+    }
+    this.#stream.hold(false)
+    this.#stream.start(this)
+    this.#write()
+  }
+
+  /** Where the peer is. */
+  get address(): string {
+    return this.#stream.address
+  }
+
+  /** Ends the connection at once. What the operating system has not sent may be lost. */
+  abort(error: Error | undefined): void {
+    if (this.#state === "over") return
+    this.#leave(error)
+    this.#state = "over"
+    this.#stream.destroy()
+  }
+
+  // ── what the pipe asks for ─────────────────────────────────────────────────────────────────────────────────────
+
+  pass(): boolean {
+    return false
+  }
+
+  flush(urgent: boolean): void {
+    if (urgent) {
+      this.#write()
+    } else if (!this.#scheduled) {
+      this.#scheduled = true
+      if (this.#batchDelay === 0) atEndOfTick(this.#scheduledWrite)
+      else this.#delay = after(this.#batchDelay, this.#scheduledWrite)
+    } else if (this.#batchDelay > 0 && (this.#pipe as Pipe).outbound.bytes >= this.#batchBytes) {
+      this.#write()
+    }
+  }
+
+  resume(): void {
+    if (!this.#stalled) return
+    this.#stalled = false
+    this.#pump()
+  }
+
+  subscribe(kind: SubscriptionKind, topic: Bytes): void {
+    this.#subscriptions.push({ kind, topic })
+    this.flush(false)
+  }
+
+  halt(): void {
+    this.#halted = true
+    this.#paused = true
+    if (this.#state === "ready") this.#stream.pause()
+  }
+
+  finish(): void {
+    if (this.#state === "handshake") {
+      this.abort(undefined)
+    } else if (this.#state === "ready") {
+      this.#state = "finishing"
+      this.#ignoreInput()
+      this.#write()
+    }
+  }
+
+  end(reason?: MessagingError): void {
+    if (this.#state === "handshake") {
+      this.abort(reason)
+    } else if (this.#state === "ready" || this.#state === "finishing") {
+      this.#leave(reason)
+      this.#close()
+    }
+  }
+
+  // ── what the stream tells ──────────────────────────────────────────────────────────────────────────────────────
+
+  data(chunk: Bytes): void {
+    if (this.#deaf) return
+    this.#heartbeat?.heard()
+    try {
+      this.#engine.push(chunk)
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    if (this.#state === "handshake") this.#write()
+    this.#pump()
+    if (this.#stalled && !this.#paused && !this.#engine.idle && this.#state === "ready") {
+      this.#paused = true
+      this.#stream.pause()
+    }
+  }
+
+  drained(): void {
+    const batch = this.#inFlight
+    if (batch === undefined) return
+    this.#inFlight = undefined
+    cancel(this.#stall)
+    this.#delivered(batch)
+    this.#write()
+  }
+
+  ended(): void {
+    this.abort(
+      this.#state === "handshake" ? new ProtocolError("The peer left in the middle of its handshake") : undefined,
+    )
+  }
+
+  closed(error?: NodeJS.ErrnoException): void {
+    this.#leave(error)
+    this.#state = "over"
+    const lost = this.#inFlight
+    if (lost !== undefined) {
+      this.#inFlight = undefined
+      if (lost.messages > 0) this.#host.dropped("in-flight", lost.messages, this.#pipe)
+      releaseBatch(lost)
+    }
+    this.#resolveDone()
+    this.#setup.ended({
+      error: this.#error,
+      established: this.#established,
+      lived: now() - this.#born,
+      refused: this.#error instanceof HandshakeError,
+    })
+  }
+
+  // ── outbound ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  readonly #scheduledWrite = (): void => {
+    this.#scheduled = false
+    this.#write()
+  }
+
+  /** Writes what there is, until nothing is left or the operating system takes no more. */
+  #write(): void {
+    if (this.#inFlight !== undefined || this.#state === "closing" || this.#state === "over") return
+    cancel(this.#delay)
+    this.#delay = undefined
+    for (let batch = this.#gather(); batch !== undefined; batch = this.#gather()) {
+      if (batch.messages > 0) this.#countWrite()
+      if (!this.#stream.write(batch.chunks)) {
+        this.#inFlight = batch
+        this.#watchStall()
+        break
+      }
+      this.#delivered(batch)
+      // Writing can end the session, by an error that comes at once.
+      if ((this.#state as string) === "over") return
+    }
+    const pipe = this.#pipe
+    if (pipe === undefined) return
+    pipe.relieve()
+    if (this.#state === "finishing" && this.#inFlight === undefined && pipe.outbound.length === 0) {
+      this.#leave(undefined)
+      this.#close()
+    }
+  }
+
+  /** The next write's worth: commands first, then messages up to `batchBytes`. */
+  #gather(): Batch | undefined {
+    const encoder = this.#encoder
+    this.#engine.output(encoder)
+    if (!this.#established) return encoder.finish()
+    if (this.#pongs.length > 0 || this.#pings.length > 0 || this.#subscriptions.length > 0) this.#gatherCommands()
+    const pipe = this.#pipe as Pipe
+    const outbound = pipe.outbound
+    if (outbound.length === 0) return encoder.finish()
+    const shared = this.#setup.shared
+    if (shared !== undefined && !encoder.secured) {
+      return encoder.finish() ?? shared.take(outbound) ?? this.#gatherShared(shared, pipe)
+    }
+    const proof = this.#proof
+    do {
+      const message = this.#takeWhole(pipe)
+      if (message === undefined) continue
+      encoder.add(message)
+      if (proof !== undefined) {
+        proof.wrote(sizeOf(message))
+        if (proof.due(outbound.length === 0)) encoder.command(ping(0, pingContext(PROOF, proof.mark())))
+      }
+    } while (outbound.length > 0 && encoder.octets < this.#batchBytes)
+    return encoder.finish()
+  }
+
+  #gatherShared(shared: SharedBatch, pipe: Pipe): Batch | undefined {
+    const encoder = this.#encoder
+    const messages: Message[] = []
+    do {
+      const message = this.#takeWhole(pipe)
+      if (message === undefined) continue
+      encoder.add(message)
+      messages.push(message)
+    } while (pipe.outbound.length > 0 && encoder.octets < this.#batchBytes)
+    const batch = encoder.finish()
+    if (batch !== undefined) shared.keep(messages, batch)
+    return batch
+  }
+
+  /** The next message, unless the memory of one of its frames was taken away while it waited. */
+  #takeWhole(pipe: Pipe): Message | undefined {
+    const charge = pipe.outbound.headCharge
+    const message = pipe.outbound.shift() as Message
+    if (chargeOf(message) === charge) return message
+    this.#host.dropped("detached", 1, pipe)
+    return undefined
+  }
+
+  #gatherCommands(): void {
+    const encoder = this.#encoder
+    for (const context of this.#pongs) encoder.command(pong(context))
+    for (const context of this.#pings) {
+      encoder.command(ping(Math.floor(this.#host.options.heartbeatTimeToLive / 100), context))
+    }
+    for (const { kind, topic } of this.#subscriptions) this.#engine.subscription(encoder, kind, topic)
+    this.#pongs = []
+    this.#pings = []
+    this.#subscriptions = []
+  }
+
+  #countWrite(): void {
+    this.#host.stats.writes++
+    const peer = this.#pipe?.peer
+    if (peer !== undefined) peer.stats.writes++
+    this.#heartbeat?.wrote()
+  }
+
+  /** The operating system has taken all of it. */
+  #delivered(batch: Batch): void {
+    if (batch.messages > 0) {
+      const total = this.#host.stats
+      total.messagesSent += batch.messages
+      total.bytesSent += batch.body
+      const own = this.#pipe?.peer?.stats
+      if (own !== undefined) {
+        own.messagesSent += batch.messages
+        own.bytesSent += batch.body
+      }
+    }
+    releaseBatch(batch)
+  }
+
+  #watchStall(): void {
+    const limit = this.#host.options.stallTimeout
+    if (limit === 0) return
+    const pending = this.#stream.pending
+    this.#stall = after(limit, () => {
+      if (this.#inFlight === undefined) return
+      if (this.#stream.pending < pending) this.#watchStall()
+      else this.abort(new TimeoutError(`The peer read nothing for ${limit} ms while messages waited`))
+    })
+  }
+
+  // ── inbound ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #pump(): void {
+    if (this.#pumping || this.#deaf) return
+    this.#pumping = true
+    try {
+      this.#read()
+    } catch (error) {
+      this.#fail(error)
+    } finally {
+      this.#pumping = false
+    }
+    if (this.#paused && !this.#stalled && this.#state === "ready" && !this.#halted) {
+      this.#paused = false
+      this.#stream.resume()
+    }
+  }
+
+  #read(): void {
+    const engine = this.#engine
+    let messages = 0
+    let octets = 0
+    let more = this.#pipe === undefined || !this.#established || this.#pipe.wantsMore
+    while (more && !this.#deaf) {
+      const meaning = engine.next()
+      if (meaning === MESSAGE) {
+        const message = engine.message
+        messages++
+        octets += sizeOf(message)
+        more = (this.#pipe as Pipe).deliver(message)
+        continue
+      }
+      if (meaning === NOTHING) break
+      switch (meaning) {
+        case READY:
+          this.#welcome()
+          break
+        case SUBSCRIBE:
+        case CANCEL: {
+          const pipe = this.#pipe as Pipe
+          pipe.owner.pipeSubscribed(pipe, meaning === SUBSCRIBE ? "subscribe" : "cancel", engine.topic)
+          more = pipe.wantsMore
+          break
+        }
+        case PING:
+          // While output is blocked only the newest is remembered, so that a flood of PINGs gathers nothing.
+          if (this.#inFlight !== undefined) this.#pongs = []
+          this.#pongs.push(engine.context)
+          this.#heartbeat?.promised(engine.timeToLive)
+          this.flush(false)
+          break
+        case PONG:
+          this.#answered(engine.context)
+          break
+      }
+    }
+    this.#stalled = !more
+    if (messages === 0) return
+    const total = this.#host.stats
+    total.messagesReceived += messages
+    total.bytesReceived += octets
+    const own = this.#pipe?.peer?.stats
+    if (own === undefined) return
+    own.messagesReceived += messages
+    own.bytesReceived += octets
+  }
+
+  #answered(context: Bytes): void {
+    const heartbeat = pongNumber(HEARTBEAT, context)
+    if (heartbeat !== undefined) this.#heartbeat?.answered(heartbeat)
+    const proof = pongNumber(PROOF, context)
+    if (proof === undefined || this.#proof === undefined) return
+    this.#proof.answered(proof)
+    // What was sent since that mark would otherwise stay unproven until the next message.
+    if (this.#pipe?.outbound.length === 0 && this.#proof.due(true)) {
+      this.#pings.push(pingContext(PROOF, this.#proof.mark()))
+      this.flush(false)
+    }
+  }
+
+  // ── beginning and end ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The handshake is complete: the peer gets its pipe, and the socket says whether it may stay. */
+  #welcome(): void {
+    const { host, endpoint } = this.#setup
+    const engine = this.#engine
+    const facts = engine.peer
+    if (facts === undefined) return
+    cancel(this.#deadline)
+    this.#write()
+    const pipe = this.#pipe ?? host.createPipe(endpoint, false)
+    this.#pipe = pipe
+    pipe.link = this
+    this.#established = true
+    this.#state = "ready"
+    const { options } = host
+    if (options.window > 0 && options.balance !== "round-robin" && engine.heartbeats) {
+      this.#proof = new ReadingProof(pipe, options.window)
+    }
+    this.#heartbeat = new Heartbeat({
+      interval: options.heartbeatInterval,
+      timeout: options.heartbeatTimeout,
+      peerAnswers: engine.heartbeats,
+      ping: (number) => {
+        this.#pings.push(pingContext(HEARTBEAT, number))
+        this.flush(true)
+      },
+      paused: () => this.#paused || this.#stalled,
+      expired: (reason) => this.abort(new TimeoutError(reason)),
+    })
+    this.#setup.established()
+    const refusal = host.admit(pipe, { ...facts, endpoint, address: this.#stream.address })
+    if (refusal !== undefined) this.#fail(refusal)
+    else this.flush(false)
+  }
+
+  #fail(error: unknown): void {
+    const cause = error instanceof Error ? error : new ProtocolError(String(error))
+    if (cause instanceof LimitError) {
+      this.#host.monitor.count("limit", this.#setup.endpoint, this.#pipe?.peer, cause.limit, 1)
+    }
+    this.#deaf = true
+    if (cause instanceof MismatchError && this.#inFlight === undefined) {
+      // The one refusal that a peer is told of (RFC 37); whatever else is wrong simply closes.
+      this.#encoder.handshake(cause.command)
+      const batch = this.#encoder.finish()
+      if (batch !== undefined && this.#stream.write(batch.chunks)) releaseBatch(batch)
+      this.#leave(cause)
+      this.#close()
+    } else {
+      this.abort(cause)
+    }
+  }
+
+  #ignoreInput(): void {
+    this.#deaf = true
+    if (this.#paused) this.#stream.resume()
+  }
+
+  /** FIN, then read and discard to the peer's FIN: a reset would take from it what it has not read yet. */
+  #close(): void {
+    this.#state = "closing"
+    this.#ignoreInput()
+    this.#stream.end()
+    this.#deadline = after(FIN_GRACE, () => this.abort(this.#error))
+  }
+
+  /** The pipe is released, and what has to be said is said; once. */
+  #leave(error: Error | undefined): void {
+    if (this.#state === "closing" || this.#state === "over") return
+    this.#error = error
+    cancel(this.#deadline)
+    cancel(this.#stall)
+    cancel(this.#delay)
+    this.#heartbeat?.stop()
+    const { host, endpoint } = this.#setup
+    if (this.#established) {
+      const pipe = this.#pipe as Pipe
+      host.monitor.emit({ type: "disconnect", endpoint, peer: pipe.peer, error })
+      host.release(pipe, error)
+    } else if (error !== undefined) {
+      host.stats.handshakeFailures++
+      host.monitor.emit({
+        type: "handshake:error",
+        endpoint,
+        address: this.#stream.address,
+        error,
+        fatal: error instanceof HandshakeError && this.#pipe !== undefined,
+      })
+    }
+  }
+}

@@ -1,0 +1,276 @@
+// The receiving half of a socket: whose message is next, in fair turns, and who waits for one.
+// Budget of a receive that acts at once: the promise it returns, and nothing else.
+
+import { ClosedError } from "../errors.ts"
+import type { Message } from "../message.ts"
+import type { Peer } from "../peer.ts"
+import type { Pipe } from "../pipe/pipe.ts"
+import { READ_TURN, Rotation } from "../routing/rotation.ts"
+import { laterInTurn, Pace } from "./pace.ts"
+import { checkWait, WaitingLine, type WaitOptions } from "./waiting.ts"
+
+/** What `decode` returns for a message that is not for the application. */
+export const SKIP: unique symbol = Symbol("skip")
+
+/** A received message, and who sent it. */
+export interface Received<R> {
+  readonly message: R
+  readonly peer: Peer
+}
+
+export interface InboxSetup<R> {
+  /** What the application gets for a message, or SKIP. */
+  decode(message: Message, pipe: Pipe): R | typeof SKIP
+  /** Whether a message may be handed out now; a "no" is taken back by {@link Inbox.reopen}. */
+  open?(): boolean
+  /** Called before the application is given anything, or made to wait: throws what it is to see. */
+  check?(): void
+  /** The socket's own `receiveTimeout`. */
+  readonly timeout: number
+}
+
+/** What somebody waits for: one message, one with its sender, to know that there is one, or as many as there are. */
+type Want = "message" | "sender" | "look" | number
+
+export class Inbox<R> {
+  readonly pace: Pace = new Pace()
+  readonly #setup: InboxSetup<R>
+  readonly #turns = new Rotation(READ_TURN)
+  readonly #line = new WaitingLine<Want, unknown>({ waiting: 0 })
+  #closed = false
+  #serving = false
+  #from: Pipe | undefined
+  // A message that was looked at but not taken.
+  #peeked: R | typeof SKIP = SKIP
+  #peekedFrom: Pipe | undefined
+  #emptied: (() => void) | undefined
+
+  constructor(setup: InboxSetup<R>) {
+    this.#setup = setup
+  }
+
+  /** Whether a receive would act now. */
+  get ready(): boolean {
+    if (this.#closed) return false
+    if (this.#peeked === SKIP) {
+      this.#peeked = this.#next()
+      this.#peekedFrom = this.#from
+    }
+    return this.#peeked !== SKIP
+  }
+
+  tryReceive(): R | undefined {
+    this.#checkOpen()
+    const message = this.take()
+    return message === SKIP ? undefined : message
+  }
+
+  receive(options: WaitOptions | undefined): Promise<R> {
+    try {
+      if (options !== undefined) checkWait(options)
+      this.#checkOpen()
+      const message = this.#line.length === 0 ? this.take() : SKIP
+      if (message === SKIP) return this.#wait("message", options) as Promise<R>
+      return this.pace.spent() ? laterInTurn(message) : Promise.resolve(message)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  receiveFrom(options: WaitOptions | undefined): Promise<Received<R>> {
+    try {
+      if (options !== undefined) checkWait(options)
+      this.#checkOpen()
+      const message = this.#line.length === 0 ? this.take() : SKIP
+      if (message === SKIP) return this.#wait("sender", options) as Promise<Received<R>>
+      const received = { message, peer: this.#from?.peer as Peer }
+      return this.pace.spent() ? laterInTurn(received) : Promise.resolve(received)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  receiveMany(max: number, options: WaitOptions | undefined): Promise<R[]> {
+    try {
+      if (options !== undefined) checkWait(options)
+      this.#checkOpen()
+      const messages = this.#line.length === 0 ? this.#takeMany(max) : []
+      if (messages.length === 0) return this.#wait(max, options) as Promise<R[]>
+      return this.pace.spent() ? laterInTurn(messages) : Promise.resolve(messages)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Resolves when a receive would act, without taking anything. */
+  look(signal: AbortSignal): Promise<void> {
+    if (this.#closed) return Promise.reject(new ClosedError("The socket is closed"))
+    if (this.ready) return Promise.resolve()
+    return this.#line.wait("look", -1, signal, "No message came") as Promise<void>
+  }
+
+  /** Refuses the first who waits for a message; false when nobody does. */
+  refuse(error: Error): boolean {
+    const waiter = this.#line.first()
+    if (waiter === undefined) return false
+    this.#line.fail(waiter, error)
+    return true
+  }
+
+  /** Messages may be handed out again. */
+  reopen(): void {
+    if (this.#line.length > 0) this.#serve()
+  }
+
+  iterate(): AsyncIterableIterator<R, undefined> {
+    return new InboxIterator<R>(this)
+  }
+
+  /** For iterators: the next message, or SKIP when there is none now. Throws what `check` throws. */
+  takeNow(): R | typeof SKIP {
+    this.#setup.check?.()
+    return this.#line.length > 0 ? SKIP : this.take()
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** A pipe has messages. Whoever waits is served. */
+  readable(pipe: Pipe): void {
+    this.#turns.enter(pipe)
+    if (this.#line.length > 0) this.#serve()
+  }
+
+  /** Those who wait are refused, iterators end, and nothing is handed out any more. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#line.failAll(() => new ClosedError("The socket was closed before a message came"))
+  }
+
+  /** Resolves when all that has arrived was handed out. */
+  whenEmpty(): Promise<void> {
+    if (!this.ready) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#emptied = resolve
+    })
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new ClosedError("The socket is closed")
+    this.#setup.check?.()
+  }
+
+  #wait(want: Want, options: WaitOptions | undefined): Promise<unknown> {
+    return this.#line.wait(want, options?.timeout ?? this.#setup.timeout, options?.signal, "No message came")
+  }
+
+  /** The next message, or SKIP when there is none now; whether the application may have it is the caller's affair. */
+  take(): R | typeof SKIP {
+    if (this.#closed) return SKIP
+    if (this.#peeked === SKIP) return this.#next()
+    const message = this.#peeked
+    this.#peeked = SKIP
+    this.#from = this.#peekedFrom
+    return message
+  }
+
+  /** The next message in fair turns, or SKIP. */
+  #next(): R | typeof SKIP {
+    if (this.#setup.open !== undefined && !this.#setup.open()) return SKIP
+    for (let pipe = this.#turns.head(); pipe !== undefined; pipe = this.#turns.head()) {
+      const message = pipe.pop()
+      if (message === undefined) {
+        this.#turns.retire()
+        continue
+      }
+      this.#turns.advance()
+      const decoded = this.#setup.decode(message, pipe)
+      if (decoded === SKIP) continue
+      this.#from = pipe
+      return decoded
+    }
+    this.#emptied?.()
+    return SKIP
+  }
+
+  #takeMany(max: number): R[] {
+    const messages: R[] = []
+    while (messages.length < max) {
+      const message = this.take()
+      if (message === SKIP) break
+      messages.push(message)
+    }
+    return messages
+  }
+
+  #serve(): void {
+    // Taking a message can make room, and room can bring the next: one loop at a time.
+    if (this.#serving) return
+    this.#serving = true
+    try {
+      for (let waiter = this.#line.first(); waiter !== undefined; waiter = this.#line.first()) {
+        const want = waiter.item
+        if (want === "look") {
+          if (!this.ready) return
+          this.#line.settle(waiter, undefined)
+        } else if (typeof want === "number") {
+          const messages = this.#takeMany(want)
+          if (messages.length === 0) return
+          this.#line.settle(waiter, messages)
+        } else {
+          const message = this.take()
+          if (message === SKIP) return
+          this.#line.settle(waiter, want === "message" ? message : { message, peer: this.#from?.peer as Peer })
+        }
+      }
+    } finally {
+      this.#serving = false
+    }
+  }
+}
+
+const END: IteratorReturnResult<undefined> = { value: undefined, done: true }
+
+/** Iterates over what arrives until the socket closes. Written by hand: a generator costs twice as much per message. */
+class InboxIterator<R> implements AsyncIterableIterator<R, undefined> {
+  readonly #inbox: Inbox<R>
+  readonly #toResult = (value: R): IteratorYieldResult<R> => ({ value, done: false })
+  readonly #toEnd = (error: unknown): IteratorReturnResult<undefined> => {
+    if (error instanceof ClosedError) return END
+    throw error
+  }
+  #ended = false
+
+  constructor(inbox: Inbox<R>) {
+    this.#inbox = inbox
+  }
+
+  next(): Promise<IteratorResult<R, undefined>> {
+    const inbox = this.#inbox
+    if (this.#ended || inbox.closed) return Promise.resolve(END)
+    let value: R | typeof SKIP
+    try {
+      value = inbox.takeNow()
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    if (value === SKIP) return inbox.receive(FOR_EVER).then(this.#toResult, this.#toEnd)
+    const result: IteratorYieldResult<R> = { value, done: false }
+    return inbox.pace.spent() ? laterInTurn(result) : Promise.resolve(result)
+  }
+
+  /** Leaving the loop leaves the socket open and loses nothing. */
+  return(): Promise<IteratorReturnResult<undefined>> {
+    this.#ended = true
+    return Promise.resolve(END)
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+}
+
+/** Iteration has no timeout of its own; it goes on until the socket closes. */
+const FOR_EVER: WaitOptions = { timeout: -1 }

@@ -1,0 +1,47 @@
+// Fairness to the event loop. A send or receive that can act at once is settled at once, and a loop of such calls is a
+// loop of microtasks that lets no I/O and no timer run. So every so often one call is settled in the next turn.
+// Budget: one addition and one comparison per call; the clock is read every 64th.
+
+import { nextTurn, now } from "../clock.ts"
+
+/** Calls of one burst: at least this many, or so many per peer, because a turn is also what starts the next write. */
+const CALLS = 1024
+const CALLS_PER_PEER = 256
+const BURST_MS = 2
+
+export class Pace {
+  #calls = 0
+  #since = 0
+  #limit = CALLS
+
+  /** How many peers the calls are spread over. */
+  spread(peers: number): void {
+    this.#limit = Math.max(CALLS, CALLS_PER_PEER * peers)
+  }
+
+  /** Counts a call; true when it is time to let the event loop turn. */
+  spent(): boolean {
+    const calls = ++this.#calls
+    if ((calls & 63) !== 1) return false
+    if (calls === 1) {
+      this.#since = now()
+      return false
+    }
+    if (calls < this.#limit && now() - this.#since < BURST_MS) return false
+    this.#calls = 0
+    return true
+  }
+}
+
+/** Settled already: what a call that acted at once returns. */
+export const DONE: Promise<void> = Promise.resolve()
+
+/** Settled in the next turn of the event loop. */
+export function inNextTurn(): Promise<void> {
+  return new Promise((resolve) => nextTurn(resolve))
+}
+
+/** The value, in the next turn of the event loop. */
+export function laterInTurn<T>(value: T): Promise<T> {
+  return new Promise((resolve) => nextTurn(() => resolve(value)))
+}

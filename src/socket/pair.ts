@@ -1,0 +1,85 @@
+// PAIR (RFC 31): one peer at most, both ways. What waits for a connected peer waits for its return.
+
+import { type MessagingError, StateError } from "../errors.ts"
+import type { Message, MessageLike } from "../message.ts"
+import type { PairOptions } from "../options.ts"
+import type { Pipe } from "../pipe/pipe.ts"
+import type { Same, SocketArguments } from "./arguments.ts"
+import { valueCoding } from "./coding.ts"
+import type { Hub, Pattern } from "./hub.ts"
+import { ACCEPTED, NOBODY, Outbox, type Verdict } from "./outbox.ts"
+import { type Readable, receives } from "./readable.ts"
+import { receiving } from "./receiving.ts"
+import { hubOf, Socket } from "./socket.ts"
+import { sends, type Writable } from "./writable.ts"
+
+/** Talks with exactly one peer, another `Pair` (RFC 31). */
+export class Pair<S = MessageLike, R = Same<MessageLike, S, Message, S>> extends Socket {
+  constructor(...[options]: SocketArguments<S, R, PairOptions, PairOptions>) {
+    super("Pair", "PAIR", options)
+    const hub = hubOf(this)
+    const coding = valueCoding(hub)
+    const partner = new Partner(hub)
+    hub.outbox = new Outbox<unknown>({
+      encode: coding.encode,
+      offer: (message) => partner.offer(message),
+      ready: () => partner.ready,
+      timeout: hub.options.sendTimeout,
+    })
+    hub.inbox = receiving(hub, coding)
+    hub.follow(partner)
+  }
+}
+
+export interface Pair<S = MessageLike, R = Same<MessageLike, S, Message, S>> extends Writable<S>, Readable<R> {}
+sends(Pair)
+receives(Pair)
+
+/** The one pipe of a Pair: the peer's, or that of an endpoint whose peer is still to come. */
+class Partner implements Pattern {
+  readonly #hub: Hub
+  #pipe: Pipe | undefined
+  /** What was queued for a connected endpoint when its connection was lost. */
+  readonly #kept = new Map<string, Message[]>()
+
+  constructor(hub: Hub) {
+    this.#hub = hub
+  }
+
+  get ready(): boolean {
+    return this.#pipe?.hasRoom ?? false
+  }
+
+  added(pipe: Pipe): void {
+    for (const message of this.#kept.get(pipe.endpoint) ?? []) pipe.push(message)
+    this.#kept.delete(pipe.endpoint)
+    if (!this.#hub.options.immediate) this.#pipe ??= pipe
+  }
+
+  refuses(pipe: Pipe): MessagingError | undefined {
+    const taken = this.#pipe !== undefined && this.#pipe !== pipe && this.#pipe.state !== "waiting"
+    return taken ? new StateError("A Pair has one peer, and it is there already") : undefined
+  }
+
+  joined(pipe: Pipe): void {
+    const expected = this.#pipe
+    this.#pipe = pipe
+    // Somebody came before the one that was expected: the messages are for whoever is the partner.
+    if (expected !== undefined && expected !== pipe) for (const message of expected.outbound.drain()) pipe.push(message)
+  }
+
+  left(pipe: Pipe): void {
+    if (this.#pipe === pipe) this.#pipe = undefined
+    if (pipe.connecting && this.#hub.closing === undefined) {
+      const kept = pipe.outbound.drain()
+      if (kept.length > 0) this.#kept.set(pipe.endpoint, kept)
+    }
+  }
+
+  offer(message: Message): Verdict {
+    const pipe = this.#pipe
+    if (pipe === undefined || !pipe.hasRoom) return NOBODY
+    pipe.push(message)
+    return ACCEPTED
+  }
+}

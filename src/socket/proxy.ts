@@ -1,0 +1,145 @@
+// A proxy between two sockets: forwarder, queue or streamer, depending on their types. Raw frames, both ways, and read
+// only when the other side has room.
+
+import { AbortError, ClosedError, OptionError } from "../errors.ts"
+import { describe, type Message, type MessageLike, sizeOf } from "../message.ts"
+import type { Readable } from "./readable.ts"
+import { hubOf, Socket } from "./socket.ts"
+import { checkWait } from "./waiting.ts"
+import type { Writable } from "./writable.ts"
+
+/** A socket of frames that a proxy can stand before: it receives, sends, or both. */
+export type ProxySocket = Socket & (Readable<Message> | Writable<MessageLike>)
+
+/** How a proxy works. */
+export interface ProxyOptions {
+  /** Is sent a copy of every message that has room for it; a copy that has none is counted as missed. */
+  readonly capture?: (Socket & Writable<MessageLike>) | undefined
+  /** Ends the proxy. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What a proxy has done. */
+export interface ProxyStats {
+  /** Messages from the front to the back. */
+  readonly forward: number
+  /** Messages from the back to the front. */
+  readonly backward: number
+  /** Octets of both. */
+  readonly bytes: number
+  /** Copies that the capture socket had no room for. */
+  readonly missed: number
+}
+
+/** A running proxy. */
+export interface Proxy {
+  /** Resolves when the proxy has ended: by its signal, by `terminate`, or because one of the sockets was closed. */
+  readonly finished: Promise<void>
+  /** Stops reading from either side; messages wait in the sockets. */
+  pause(): void
+  resume(): void
+  /** Ends the proxy. The sockets stay open. */
+  terminate(): void
+  readonly stats: ProxyStats
+}
+
+/**
+ * Forwards messages between two sockets, both ways where they can receive and send: a `Router` and a `Dealer` make a
+ * queue, an `XSubscriber` and an `XPublisher` a forwarder, a `Pull` and a `Push` a streamer. The sockets stay open when
+ * it ends.
+ *
+ * @throws {@link OptionError} if the sockets are not two different sockets of frames of which one receives and the
+ * other sends
+ */
+export function proxy(frontend: ProxySocket, backend: ProxySocket, options: ProxyOptions = {}): Proxy {
+  return new Forwarding(frontend, backend, options)
+}
+
+class Forwarding implements Proxy {
+  readonly finished: Promise<void>
+  readonly #ending = new AbortController()
+  readonly #capture: (Socket & Writable<MessageLike>) | undefined
+  readonly #stats = { forward: 0, backward: 0, bytes: 0, missed: 0 }
+  #resumed: Promise<void> | undefined
+  #resume: () => void = () => {}
+
+  constructor(frontend: ProxySocket, backend: ProxySocket, options: ProxyOptions) {
+    const { capture, signal } = options
+    checkWait({ signal })
+    checkSocket("frontend", frontend)
+    checkSocket("backend", backend)
+    if (frontend === backend) throw new OptionError("backend", "frontend and backend must be different sockets")
+    if (capture !== undefined) {
+      checkSocket("capture", capture)
+      if (hubOf(capture as Socket).outbox === undefined) {
+        throw new OptionError("capture", `capture must be a socket that sends, got a ${(capture as Socket).type}`)
+      }
+    }
+    this.#capture = capture
+    const ways: Promise<void>[] = []
+    if (isReadable(frontend) && isWritable(backend)) ways.push(this.#forward(frontend, backend, "forward"))
+    if (isReadable(backend) && isWritable(frontend)) ways.push(this.#forward(backend, frontend, "backward"))
+    if (ways.length === 0) {
+      throw new OptionError("backend", `Nothing can pass between a ${frontend.type} and a ${backend.type}`)
+    }
+    const abort = (): void => this.terminate()
+    signal?.addEventListener("abort", abort, { once: true })
+    this.finished = Promise.all(ways).then(() => signal?.removeEventListener("abort", abort))
+  }
+
+  get stats(): ProxyStats {
+    return { ...this.#stats }
+  }
+
+  pause(): void {
+    this.#resumed ??= new Promise((resolve) => {
+      this.#resume = resolve
+    })
+  }
+
+  resume(): void {
+    this.#resumed = undefined
+    this.#resume()
+  }
+
+  terminate(): void {
+    this.#ending.abort()
+    this.resume()
+  }
+
+  async #forward(from: Readable<Message>, to: Writable<MessageLike>, way: "forward" | "backward"): Promise<void> {
+    const { signal } = this.#ending
+    try {
+      while (!signal.aborted) {
+        while (this.#resumed !== undefined) await this.#resumed
+        const message = from.tryReceive() ?? (await from.receive({ timeout: -1, signal }))
+        // A message that was taken is delivered, whatever ends the proxy meanwhile, as long as the socket is open.
+        await to.send(message, FOR_EVER)
+        this.#stats[way]++
+        this.#stats.bytes += sizeOf(message)
+        if (this.#capture !== undefined && !this.#capture.trySend(message)) this.#stats.missed++
+      }
+    } catch (error) {
+      if (!(error instanceof AbortError || error instanceof ClosedError)) throw error
+    } finally {
+      this.terminate()
+    }
+  }
+}
+
+const FOR_EVER = { timeout: -1 } as const
+
+function checkSocket(name: string, socket: unknown): asserts socket is Socket {
+  if (!(socket instanceof Socket)) throw new OptionError(name, `${name} must be a socket, got ${describe(socket)}`)
+  if (hubOf(socket).options.codec !== undefined) {
+    throw new OptionError(name, `${name} must be a socket of frames: a proxy forwards what it does not decode`)
+  }
+}
+
+function isReadable(socket: Socket): socket is Socket & Readable<Message> {
+  return hubOf(socket).inbox !== undefined
+}
+
+function isWritable(socket: Socket): socket is Socket & Writable<MessageLike> {
+  return hubOf(socket).outbox !== undefined
+}

@@ -1,0 +1,131 @@
+// What PUB and XPUB share (RFC 29): who has subscribed to what, and the way of a message to all who match.
+// Budget per message: one match into a list that is kept, and one push per subscriber.
+
+import type { Bytes } from "../../bytes.ts"
+import { nextTurn } from "../../clock.ts"
+import { ProtocolError } from "../../errors.ts"
+import type { Frame, Message } from "../../message.ts"
+import type { Pipe } from "../../pipe/pipe.ts"
+import { type Addition, type Removal, Subscriptions } from "../../routing/subscriptions.ts"
+import type { Hub } from "../hub.ts"
+import { ACCEPTED, ACCEPTED_SLOWLY, NOBODY, type Verdict } from "../outbox.ts"
+import { type OverflowPolicy, overflowPolicy } from "./overflow.ts"
+
+/** Subscriptions of a peer that left are forgotten so many at a time, so that the event loop goes on turning. */
+const SWEEP = 4096
+
+export class Publishing {
+  readonly subscriptions: Subscriptions<Pipe> = new Subscriptions()
+  readonly #hub: Hub
+  readonly #full: OverflowPolicy
+  readonly #endConflation: (pipe: Pipe) => void
+  readonly #matching: Pipe[] = []
+  readonly #waits: boolean
+  readonly #inverted: boolean
+  readonly #conflate: boolean
+
+  constructor(hub: Hub) {
+    const { overflow, invertMatching, conflate } = hub.options
+    const { full, relieved } = overflowPolicy(hub, overflow)
+    this.#hub = hub
+    this.#full = full
+    this.#endConflation = relieved
+    this.#waits = overflow === "wait"
+    this.#inverted = invertMatching
+    this.#conflate = conflate
+  }
+
+  offer(message: Message): Verdict {
+    const hub = this.#hub
+    if (hub.ready.size === 0) {
+      hub.dropped("no-peer", 1, undefined)
+      return ACCEPTED
+    }
+    const pipes = this.#matching
+    const count = this.#match(message[0] as Frame)
+    if (this.#waits && !this.#allHaveRoom(count)) return NOBODY
+    let halfFull = false
+    for (let i = 0; i < count; i++) {
+      const pipe = pipes[i] as Pipe
+      if (pipe.state !== "ready") continue
+      if (this.#conflate) {
+        this.#conflateInto(pipe, message)
+      } else if (pipe.hasRoom) {
+        pipe.push(message)
+        if (pipe.outbound.length * 2 >= pipe.outbound.marks.messages) halfFull = true
+      } else {
+        this.#full(pipe, message)
+      }
+    }
+    return halfFull ? ACCEPTED_SLOWLY : ACCEPTED
+  }
+
+  /** Peers that would get this topic now. */
+  countOf(topic: Bytes): number {
+    return this.#match(topic)
+  }
+
+  /** Takes a subscription, unless it is over a limit: then the peer is disconnected. */
+  add(pipe: Pipe, topic: Bytes): Addition | undefined {
+    const { maxSubscriptions, maxSubscriptionsPerPeer, maxTopicSize } = this.#hub.options
+    if (topic.length > maxTopicSize) return this.#refuse(pipe, "maxTopicSize", maxTopicSize)
+    if (this.subscriptions.countOf(pipe) >= maxSubscriptionsPerPeer) {
+      return this.#refuse(pipe, "maxSubscriptionsPerPeer", maxSubscriptionsPerPeer)
+    }
+    if (this.subscriptions.size >= maxSubscriptions) return this.#refuse(pipe, "maxSubscriptions", maxSubscriptions)
+    return this.subscriptions.add(topic, pipe)
+  }
+
+  remove(pipe: Pipe, topic: Bytes): Removal {
+    return this.subscriptions.remove(topic, pipe)
+  }
+
+  /** The peer has left; `orphaned` is told of topics that nobody wants any more. */
+  left(pipe: Pipe, orphaned?: (topic: Bytes) => void): void {
+    this.#endConflation(pipe)
+    const more = this.subscriptions.removePeer(pipe, SWEEP, orphaned)
+    if (more) nextTurn(() => this.#sweep(orphaned))
+  }
+
+  relieved(pipe: Pipe): void {
+    this.#endConflation(pipe)
+  }
+
+  #sweep(orphaned: ((topic: Bytes) => void) | undefined): void {
+    if (this.subscriptions.sweep(SWEEP, orphaned)) nextTurn(() => this.#sweep(orphaned))
+  }
+
+  #match(topic: Frame): number {
+    const pipes = this.#matching
+    const count = this.subscriptions.match(topic, pipes)
+    if (!this.#inverted) return count
+    const matched = new Set(pipes.slice(0, count))
+    let others = 0
+    for (const pipe of this.#hub.ready) if (!matched.has(pipe)) pipes[others++] = pipe
+    return others
+  }
+
+  #allHaveRoom(count: number): boolean {
+    let all = true
+    for (let i = 0; i < count; i++) {
+      const pipe = this.#matching[i] as Pipe
+      if (pipe.state === "ready" && !pipe.hasRoom) all = false
+    }
+    return all
+  }
+
+  #conflateInto(pipe: Pipe, message: Message): void {
+    if (pipe.outbound.length === 0) {
+      pipe.push(message)
+    } else {
+      pipe.outbound.replace(0, message)
+      this.#hub.dropped("replaced", 1, pipe)
+    }
+  }
+
+  #refuse(pipe: Pipe, limit: string, allowed: number): undefined {
+    this.#hub.monitor.count("limit", pipe.endpoint, pipe.peer, limit, 1)
+    pipe.link?.end(new ProtocolError(`The peer went beyond ${limit}, which is ${allowed}`))
+    return undefined
+  }
+}

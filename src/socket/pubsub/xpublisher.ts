@@ -1,0 +1,110 @@
+// XPUB (RFC 29): a publisher that hands subscriptions to the application as messages: for proxies and last-value caches.
+
+import type { Bytes } from "../../bytes.ts"
+import { StateError } from "../../errors.ts"
+import { type Frame, type FrameLike, type Message, type MessageLike, toFrame, toMessage } from "../../message.ts"
+import type { XPublisherOptions } from "../../options.ts"
+import type { Pipe } from "../../pipe/pipe.ts"
+import { encodeSubscription, parseSubscription, type SubscriptionKind } from "../../subscription.ts"
+import type { Hub } from "../hub.ts"
+import { Inbox } from "../inbox.ts"
+import { Outbox } from "../outbox.ts"
+import { type Readable, receives } from "../readable.ts"
+import { hubOf, Socket } from "../socket.ts"
+import { sends, type Writable } from "../writable.ts"
+import { Publishing } from "./publishing.ts"
+
+/**
+ * Sends like a `Publisher`, and receives subscriptions: an octet 1 or 0, then the prefix. Other messages of its peers
+ * are received as they are (RFC 29).
+ */
+export class XPublisher extends Socket {
+  readonly #publishing: Publishing
+  /** Whose subscription was received last. */
+  #asker: Pipe | undefined
+
+  constructor(options?: XPublisherOptions) {
+    super("XPublisher", "XPUB", options)
+    const hub = hubOf(this)
+    const publishing = new Publishing(hub)
+    const { welcomeMessage } = hub.options
+    this.#publishing = publishing
+    hub.outbox = new Outbox<unknown>({
+      encode: (value) => toMessage(value as MessageLike),
+      offer: (message) => publishing.offer(message),
+      ready: () => true,
+      timeout: hub.options.sendTimeout,
+    })
+    hub.inbox = new Inbox<unknown>({
+      decode: (message, pipe) => {
+        if (parseSubscription(message[0] as Frame) !== undefined) this.#asker = pipe
+        return message
+      },
+      timeout: hub.options.receiveTimeout,
+    })
+    hub.follow({
+      sharesMessages: true,
+      joined(pipe) {
+        if (welcomeMessage !== undefined) pipe.push([welcomeMessage])
+      },
+      left(pipe) {
+        publishing.left(pipe, (topic) => pipe.enqueue([encodeSubscription("cancel", topic)]))
+      },
+      relieved: (pipe) => publishing.relieved(pipe),
+      subscribed: (pipe, kind, topic) => report(hub, publishing, pipe, kind, topic),
+      intake(pipe, message) {
+        const subscription = parseSubscription(message[0] as Frame)
+        if (subscription === undefined) return true
+        hub.pipeSubscribed(pipe, subscription.kind, subscription.topic)
+        return false
+      },
+    })
+  }
+
+  /**
+   * With `manual`: subscribes the peer whose subscription was received last to these prefixes, whatever it asked for.
+   *
+   * @throws {@link StateError} without `manual`, or when no subscription was received yet
+   */
+  subscribe(...prefixes: readonly FrameLike[]): void {
+    const pipe = this.#manualPipe()
+    for (const prefix of prefixes.map(toFrame)) this.#publishing.add(pipe, prefix)
+  }
+
+  /** With `manual`: takes these prefixes from the peer whose subscription, or its end, was received last. */
+  unsubscribe(...prefixes: readonly FrameLike[]): void {
+    const pipe = this.#manualPipe()
+    for (const prefix of prefixes.map(toFrame)) this.#publishing.remove(pipe, prefix)
+  }
+
+  #manualPipe(): Pipe {
+    hubOf(this).checkOpen()
+    if (!hubOf(this).options.manual) {
+      throw new StateError("subscribe() and unsubscribe() of an XPublisher need the option manual: true")
+    }
+    if (this.#asker === undefined)
+      throw new StateError("No subscription was received yet, so there is nobody to subscribe")
+    return this.#asker
+  }
+}
+
+export interface XPublisher extends Writable<MessageLike>, Readable<Message> {}
+sends(XPublisher)
+receives(XPublisher)
+
+/** Takes a subscription, and hands it to the application if its options ask for it. */
+function report(hub: Hub, publishing: Publishing, pipe: Pipe, kind: SubscriptionKind, topic: Bytes): void {
+  const { verbosity, manual } = hub.options
+  let worthTelling: boolean
+  if (manual) {
+    worthTelling = true
+  } else if (kind === "subscribe") {
+    const addition = publishing.add(pipe, topic)
+    if (addition === undefined) return
+    worthTelling = addition === "first" || verbosity !== null
+  } else {
+    const removal = publishing.remove(pipe, topic)
+    worthTelling = removal !== "removed" || verbosity === "allSubsUnsubs"
+  }
+  if (worthTelling) pipe.enqueue([encodeSubscription(kind, topic)])
+}

@@ -1,0 +1,125 @@
+// Those who wait, in order of arrival: for a message, or for room for one. Each may give up by its time or its signal,
+// and is then forgotten as if it had never asked.
+
+import { afterHolding, cancel, type Timer } from "../clock.ts"
+import { AbortError, OptionError, TimeoutError } from "../errors.ts"
+import { describe } from "../message.ts"
+
+/** How long a call may wait. */
+export interface WaitOptions {
+  /** Milliseconds; 0 fails at once, -1 waits for ever. Default: the socket's own timeout. */
+  readonly timeout?: number | undefined
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** How many wait, in all lines that share the count. */
+export interface Count {
+  waiting: number
+}
+
+/** One who waits, and in which line at the moment. */
+export interface Waiter<Item, Result> {
+  readonly item: Item
+  line: WaitingLine<Item, Result> | undefined
+  readonly resolve: (result: Result) => void
+  readonly reject: (error: unknown) => void
+  timer: Timer | undefined
+  signal: AbortSignal | undefined
+  onAbort: (() => void) | undefined
+}
+
+export class WaitingLine<Item, Result> {
+  readonly #line = new Set<Waiter<Item, Result>>()
+  readonly #count: Count
+
+  constructor(count: Count) {
+    this.#count = count
+  }
+
+  get length(): number {
+    return this.#line.size
+  }
+
+  /** Waits at the end of the line. `timeout` in ms, -1 for ever; `what` names in the error what did not happen. */
+  wait(item: Item, timeout: number, signal: AbortSignal | undefined, what: string): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter<Item, Result> = {
+        item,
+        line: this,
+        resolve,
+        reject,
+        timer: undefined,
+        signal: undefined,
+        onAbort: undefined,
+      }
+      this.#line.add(waiter)
+      this.#count.waiting++
+      if (timeout >= 0) {
+        waiter.timer = afterHolding(timeout, () => {
+          waiter.line?.fail(waiter, new TimeoutError(`${what} within ${timeout} ms`))
+        })
+      }
+      if (signal !== undefined) {
+        waiter.signal = signal
+        waiter.onAbort = () => waiter.line?.fail(waiter, new AbortError(signal.reason))
+        signal.addEventListener("abort", waiter.onAbort, { once: true })
+      }
+    })
+  }
+
+  first(): Waiter<Item, Result> | undefined {
+    if (this.#line.size === 0) return undefined
+    for (const waiter of this.#line) return waiter
+    return undefined
+  }
+
+  [Symbol.iterator](): IterableIterator<Waiter<Item, Result>> {
+    return this.#line.values()
+  }
+
+  settle(waiter: Waiter<Item, Result>, result: Result): void {
+    this.#leave(waiter)
+    waiter.resolve(result)
+  }
+
+  fail(waiter: Waiter<Item, Result>, error: unknown): void {
+    this.#leave(waiter)
+    waiter.reject(error)
+  }
+
+  failAll(error: () => unknown): void {
+    for (const waiter of [...this.#line]) this.fail(waiter, error())
+  }
+
+  /** The waiter goes on waiting at the end of another line. */
+  move(waiter: Waiter<Item, Result>, to: WaitingLine<Item, Result>): void {
+    this.#line.delete(waiter)
+    waiter.line = to
+    to.#line.add(waiter)
+  }
+
+  #leave(waiter: Waiter<Item, Result>): void {
+    if (!this.#line.delete(waiter)) return
+    this.#count.waiting--
+    waiter.line = undefined
+    cancel(waiter.timer)
+    if (waiter.onAbort !== undefined) waiter.signal?.removeEventListener("abort", waiter.onAbort)
+  }
+}
+
+/** Checks what was given to a call; throws {@link OptionError}, or {@link AbortError} when the signal has ended. */
+export function checkWait(options: WaitOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw new OptionError("options", `The options of a call must be an object, got ${describe(options)}`)
+  }
+  const { timeout, signal } = options
+  if (timeout !== undefined && (typeof timeout !== "number" || !(timeout >= 0 || timeout === -1))) {
+    throw new OptionError("timeout", `timeout must be -1 or a number of ms of at least 0, got ${describe(timeout)}`)
+  }
+  if (signal === undefined) return
+  if (!(signal instanceof AbortSignal)) {
+    throw new OptionError("signal", `signal must be an AbortSignal, got ${describe(signal)}`)
+  }
+  if (signal.aborted) throw new AbortError(signal.reason)
+}

@@ -1,0 +1,285 @@
+// ZMTP 3.1 as a machine (RFC 37): octets in, meanings out. No I/O, no timer, no promise.
+//
+//   greeting ──64 octets, same mechanism──▶ handshake ──READY sent and received──▶ traffic
+//       └──────────────────────────────┴── anything else throws, and the engine is of no further use ──┘
+//
+// `push` takes octets; `next` says what they mean, one thing at a time, and NOTHING when it needs more. Back-pressure
+// is not calling `next`. What must be sent in return (greeting, handshake) is collected for `output`.
+
+import { type Bytes, EMPTY } from "../bytes.ts"
+import { HandshakeError, ProtocolError } from "../errors.ts"
+import type { Message } from "../message.ts"
+import { announcesRoutingId, compatible, legalPeers, type SocketType } from "../socket-type.ts"
+import { encodeSubscription, type SubscriptionKind } from "../subscription.ts"
+import { cancel, error as errorCommand, parseCommand, parseError, parsePing, subscribe } from "./command.ts"
+import { COMMAND_FRAME, Decoder, type DecoderLimits, LimitError, MESSAGE as WHOLE_MESSAGE } from "./decoder.ts"
+import type { Encoder } from "./encoder.ts"
+import { MORE } from "./frame.ts"
+import { checkMechanism, encodeGreeting, GreetingReader } from "./greeting.ts"
+import type { Mechanism } from "./mechanism.ts"
+
+/** What `next` found; the fields of the engine hold the details. */
+export const NOTHING = 0
+/** The handshake is complete: see `peer`. */
+export const READY = 1
+/** See `message`. */
+export const MESSAGE = 2
+/** See `topic`. */
+export const SUBSCRIBE = 3
+export const CANCEL = 4
+/** To be answered with `context`; see also `timeToLive`. */
+export const PING = 5
+/** See `context`. */
+export const PONG = 6
+export type Meaning =
+  | typeof NOTHING
+  | typeof READY
+  | typeof MESSAGE
+  | typeof SUBSCRIBE
+  | typeof CANCEL
+  | typeof PING
+  | typeof PONG
+
+/** What the engine accepts. */
+export interface EngineLimits extends DecoderLimits {
+  readonly maxHandshakeBytes: number
+  readonly maxTopicSize: number
+}
+
+/** The largest frame that is accepted before the handshake is complete. */
+const HANDSHAKE_FRAME = 8 * 1024
+/** Commands of the handshake have no business in traffic. */
+const HANDSHAKE_COMMANDS: ReadonlySet<string> = new Set(["READY", "HELLO", "WELCOME", "INITIATE"])
+
+/** What the handshake told about the peer. */
+export interface EnginePeer {
+  /** In capitals; empty when it did not say. */
+  readonly socketType: string
+  readonly routingId: Bytes
+  readonly metadata: ReadonlyMap<string, Bytes>
+}
+
+export class Engine {
+  phase: "greeting" | "handshake" | "traffic" = "greeting"
+  message: Message = []
+  topic: Bytes = EMPTY
+  context: Bytes = EMPTY
+  /** Milliseconds within which the peer wants to hear of us, 0 for never. */
+  timeToLive = 0
+  /** Minor version of the peer's ZMTP 3: from 1 on it knows subscriptions as commands, and PING. */
+  minor = 0
+  peer: EnginePeer | undefined
+  readonly #type: SocketType
+  readonly #mechanism: Mechanism
+  readonly #limits: EngineLimits
+  readonly #decoderLimits: DecoderLimits
+  readonly #greeting = new GreetingReader()
+  readonly #decoder: Decoder
+  #handshakeOctets = 0
+  #greeted = false
+  #outgoing: Bytes[] = []
+  // A message of sealed frames of which not all are here.
+  #opened: Message = []
+  #openedSize = 0
+
+  constructor(type: SocketType, mechanism: Mechanism, limits: EngineLimits) {
+    this.#type = type
+    this.#mechanism = mechanism
+    this.#limits = limits
+    this.#decoderLimits = {
+      maxMessageSize: Math.min(HANDSHAKE_FRAME, limits.maxHandshakeBytes),
+      maxMessageFrames: 1,
+    }
+    this.#decoder = new Decoder(this.#decoderLimits)
+  }
+
+  /** Takes octets of the peer. */
+  push(chunk: Bytes): void {
+    let offset = 0
+    if (this.phase !== "traffic") {
+      this.#handshakeOctets += chunk.length
+      if (this.phase === "greeting") {
+        offset = this.#greeting.push(chunk, 0)
+        const greeting = this.#greeting.greeting
+        if (greeting === undefined) return
+        checkMechanism(greeting, this.#mechanism.name)
+        this.minor = greeting.major > 3 ? 1 : greeting.minor
+        this.phase = "handshake"
+        this.#converse()
+      }
+    }
+    this.#decoder.push(offset === 0 ? chunk : chunk.subarray(offset))
+  }
+
+  /** Whether all octets taken so far have been given out as meanings. */
+  get idle(): boolean {
+    return this.#decoder.idle
+  }
+
+  /** Whether the octets so far end in the middle of something. */
+  get midway(): boolean {
+    return this.phase !== "traffic" || this.#decoder.midway || this.#opened.length > 0
+  }
+
+  /** Gathers what the handshake has to send now. */
+  output(encoder: Encoder): void {
+    if (!this.#greeted) {
+      encoder.raw(encodeGreeting(this.#mechanism.name, this.#mechanism.asServer))
+      this.#greeted = true
+    }
+    for (const body of this.#outgoing) encoder.handshake(body)
+    this.#outgoing = []
+    if (this.#mechanism.status === "ready" && this.#mechanism.seal !== undefined) {
+      encoder.secure(this.#mechanism.seal.bind(this.#mechanism))
+    }
+  }
+
+  /** The next meaning. Throws {@link ProtocolError} or {@link HandshakeError}; the connection then has to end. */
+  next(): Meaning {
+    for (;;) {
+      if (this.phase === "greeting") return NOTHING
+      if (this.phase === "handshake") {
+        const meaning = this.#handshake()
+        if (meaning !== undefined) return meaning
+        continue
+      }
+      const found = this.#decoder.next()
+      if (found === WHOLE_MESSAGE) {
+        if (this.#mechanism.open === undefined) {
+          this.message = this.#decoder.message
+          return MESSAGE
+        }
+        const meaning = this.#open(this.#decoder.message[0] as Bytes)
+        if (meaning !== NOTHING) return meaning
+      } else if (found === COMMAND_FRAME) {
+        const meaning =
+          this.#mechanism.open === undefined ? this.#command(this.#decoder.command) : this.#open(this.#decoder.command)
+        if (meaning !== NOTHING) return meaning
+      } else {
+        return NOTHING
+      }
+    }
+  }
+
+  /** A subscription in the form that this peer understands (RFC 37; the message form for minor version 0). */
+  subscription(encoder: Encoder, kind: SubscriptionKind, topic: Bytes): void {
+    if (this.minor >= 1) encoder.command(kind === "subscribe" ? subscribe(topic) : cancel(topic))
+    else encoder.add([encodeSubscription(kind, topic)])
+  }
+
+  /** Whether the peer knows PING and PONG. */
+  get heartbeats(): boolean {
+    return this.minor >= 1
+  }
+
+  #handshake(): Meaning | undefined {
+    const mechanism = this.#mechanism
+    if (mechanism.status === "ready") {
+      this.#judgePeer(mechanism.metadata ?? new Map())
+      this.phase = "traffic"
+      this.#decoderLimits.maxMessageSize = this.#limits.maxMessageSize
+      this.#decoderLimits.maxMessageFrames = this.#limits.maxMessageFrames
+      return READY
+    }
+    const found = this.#decoder.next()
+    // Some peers forget the COMMAND flag on handshake commands; libzmq reads them all the same, and so do we.
+    if (found === COMMAND_FRAME) mechanism.consume(this.#decoder.command)
+    else if (found === WHOLE_MESSAGE) mechanism.consume(this.#decoder.message[0] as Bytes)
+    if (found === NOTHING) {
+      if (this.#handshakeOctets > this.#limits.maxHandshakeBytes) {
+        throw new LimitError(
+          "maxHandshakeBytes",
+          `A handshake took more than the ${this.#limits.maxHandshakeBytes} octets allowed`,
+        )
+      }
+      return NOTHING
+    }
+    this.#converse()
+    return undefined
+  }
+
+  /** Lets the mechanism say what it can, before anything else of the peer is looked at. */
+  #converse(): void {
+    for (let body = this.#mechanism.produce(); body !== undefined; body = this.#mechanism.produce()) {
+      this.#outgoing.push(body)
+    }
+  }
+
+  #judgePeer(metadata: ReadonlyMap<string, Bytes>): void {
+    const socketType = metadata.get("socket-type")?.toString("latin1") ?? ""
+    if (socketType !== "" && !compatible(this.#type, socketType)) {
+      throw new MismatchError(this.#type, socketType)
+    }
+    const announced = metadata.get("identity") ?? EMPTY
+    const named = this.#type === "ROUTER" || announcesRoutingId(socketType as SocketType)
+    if (named && (announced.length > 255 || announced[0] === 0)) {
+      throw new ProtocolError(`A routing id is 1 to 255 octets, the first not zero; got ${announced.length} octets`)
+    }
+    this.peer = { socketType, routingId: named ? announced : EMPTY, metadata }
+  }
+
+  #command(body: Bytes): Meaning {
+    const { name, data } = parseCommand(body)
+    switch (name) {
+      case "SUBSCRIBE":
+      case "CANCEL":
+        if (data.length > this.#limits.maxTopicSize) {
+          throw new LimitError(
+            "maxTopicSize",
+            `A topic of ${data.length} octets is over the ${this.#limits.maxTopicSize} allowed`,
+          )
+        }
+        this.topic = data
+        return name === "SUBSCRIBE" ? SUBSCRIBE : CANCEL
+      case "PING": {
+        const ping = parsePing(data)
+        this.timeToLive = ping.ttl
+        this.context = ping.context
+        return PING
+      }
+      case "PONG":
+        this.context = data
+        return PONG
+      case "ERROR":
+        throw new ProtocolError(`The peer reported an error: ${parseError(data)}`)
+      default:
+        if (HANDSHAKE_COMMANDS.has(name)) throw new ProtocolError(`${name} came after the handshake`)
+        return NOTHING
+    }
+  }
+
+  /** A frame of a secured connection: opens it, and gathers the frames inside to messages. */
+  #open(sealed: Bytes): Meaning {
+    const { flags, body } = (this.#mechanism.open as NonNullable<Mechanism["open"]>)(sealed)
+    if ((flags & 0x02) !== 0) return this.#command(body)
+    this.#openedSize += body.length
+    if (this.#openedSize > this.#limits.maxMessageSize || this.#opened.length >= this.#limits.maxMessageFrames) {
+      throw new LimitError("maxMessageSize", "A message is over the limit of octets or frames")
+    }
+    this.#opened.push(body)
+    if ((flags & MORE) !== 0) return NOTHING
+    this.message = this.#opened
+    this.#opened = []
+    this.#openedSize = 0
+    return MESSAGE
+  }
+}
+
+/** The peer is of a type that we cannot talk to; it is told so by an ERROR command before the connection ends. */
+export class MismatchError extends HandshakeError {
+  /** The body of the ERROR command for the peer. */
+  readonly command: Bytes
+
+  constructor(ours: SocketType, theirs: string) {
+    super(
+      `A ${ours} cannot talk to a peer of type ${JSON.stringify(theirs.slice(0, 32))}; ` +
+        `it accepts ${legalPeers(ours).join(" and ")}`,
+    )
+    this.command = errorCommand("Invalid socket type")
+  }
+}
+
+/** Whether trying again is pointless: we were refused, or have refused. */
+export function isFatal(error: unknown): boolean {
+  return error instanceof HandshakeError
+}
