@@ -25,7 +25,8 @@ export type ClientReport =
       /** Right answers by who gave them. */
       readonly right: ReadonlyMap<string, number>
       readonly wrong: number
-      readonly failed: number
+      /** Requests without an answer, by the error that says why. */
+      readonly failed: ReadonlyMap<string, number>
       readonly latencies: Uint32Array
       readonly startedAt: number
       readonly endedAt: number
@@ -43,8 +44,8 @@ play<ClientBrief, ClientReport>(async ({ servers, requests, inFlight, offset }, 
   ])
   const latency = new Latency()
   const right = new Map<string, number>()
+  const failed = new Map<string, number>()
   let wrong = 0
-  let failed = 0
   let answered = 0
   let asked = 0
   director.showProgress(() => answered)
@@ -56,8 +57,9 @@ play<ClientBrief, ClientReport>(async ({ servers, requests, inFlight, offset }, 
       latency.add(now() - askedAt)
       if (isDeepStrictEqual(snapshot, snapshotAt(prices, index))) right.set(server, (right.get(server) ?? 0) + 1)
       else wrong++
-    } catch {
-      failed++
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      failed.set(reason, (failed.get(reason) ?? 0) + 1)
     }
     const milestone = milestones.get(++answered)
     if (milestone !== undefined) director.tell({ is: milestone })

@@ -44,9 +44,7 @@ play<VentilatorBrief, VentilatorReport>(async ({ workers, window }, director) =>
   await push.close()
 
   const { messagesSent, writes } = push.stats
-  const handed = new Map(
-    [...peers].map(([name, { stats }]) => [name, stats.messagesSent + stats.dropped["in-flight"]]),
-  )
+  const handed = new Map([...peers].map(([name, { stats }]) => [name, stats.messagesSent + stats.dropped["in-flight"]]))
   director.tell({ is: "sent", startedAt, perWrite: messagesSent / writes, handed })
 })
 
