@@ -17,6 +17,6 @@ export interface Balancer {
   choose(message: Message, subject: unknown): Pipe | undefined
   /** Whether somebody has room, without choosing. */
   available(): boolean
-  /** A peer that is there for a message that another peer can no longer get, room or not; undefined if none is there. */
+  /** A peer that is there, for a message that another can no longer get, room or not; undefined if none is there. */
   adopt(message: Message): Pipe | undefined
 }

@@ -1,4 +1,4 @@
-// Several sockets as one iteration. A message is taken only when the loop asks for it, so leaving the loop loses nothing.
+// Several sockets as one iteration. A message is taken only when the loop asks for it, so leaving it loses nothing.
 
 import { ClosedError, OptionError } from "../errors.ts"
 import { describe } from "../message.ts"

@@ -17,7 +17,7 @@ export let hubOf: (socket: Socket) => Hub
 
 /** How a socket is closed. */
 export interface CloseOptions {
-  /** Milliseconds for which what was accepted goes on being sent; -1 = until all is sent. Default: the option `linger`. */
+  /** Milliseconds for which what was accepted goes on being sent; -1 = until all is. Default: the option `linger`. */
   readonly linger?: number | undefined
 }
 
@@ -42,8 +42,8 @@ export abstract class Socket implements AsyncDisposable {
    * system.
    *
    * @returns the endpoint really bound, one that can be connected to
-   * @throws {@link EndpointError} (as a rejection) if the endpoint is malformed, or the system refuses it: `EADDRINUSE`,
-   * `EACCES`, `EADDRNOTAVAIL`, …
+   * @throws {@link EndpointError} (as a rejection) if the endpoint is malformed, or the system refuses it:
+   * `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, …
    */
   bind(endpoint: string): Promise<string> {
     return this.#hub.bind(endpoint)

@@ -107,7 +107,8 @@ class InprocConnection implements Connection {
     if (!compatible(ours.type, theirs.type)) {
       this.#giveUp(
         new HandshakeError(
-          `A ${ours.type} cannot talk to a peer of type ${theirs.type}; it accepts ${legalPeers(ours.type).join(" and ")}`,
+          `A ${ours.type} cannot talk to a peer of type ${theirs.type}; ` +
+            `it accepts ${legalPeers(ours.type).join(" and ")}`,
         ),
       )
       return
@@ -192,7 +193,7 @@ function joinHost(
   return {
     stats: host.stats,
     left(error) {
-      if (pipe.state === "ready") {
+      if (pipe.state === "ready" || pipe.state === "leaving") {
         host.monitor.emit({ type: "disconnect", endpoint: pipe.endpoint, peer: pipe.peer, error })
       }
       host.release(pipe, error)

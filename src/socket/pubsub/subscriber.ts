@@ -47,7 +47,7 @@ export class Subscriber<R = Message> extends Socket {
     for (const prefix of framesOf(prefixes)) this.#wishes.subscribe(prefix)
   }
 
-  /** Takes subscriptions back; delivery stops with the last of equal ones. What was never subscribed changes nothing. */
+  /** Takes subscriptions back; delivery stops with the last of equal ones. What never was one changes nothing. */
   unsubscribe(...prefixes: readonly FrameLike[]): void {
     hubOf(this).checkOpen()
     for (const prefix of framesOf(prefixes)) this.#wishes.unsubscribe(prefix)

@@ -1,4 +1,5 @@
-// XPUB (RFC 29): a publisher that hands subscriptions to the application as messages: for proxies and last-value caches.
+// XPUB (RFC 29): a publisher that hands subscriptions to the application as messages: for proxies and caches of last
+// values.
 
 import type { Bytes } from "../../bytes.ts"
 import { StateError } from "../../errors.ts"

@@ -18,8 +18,8 @@ import { Call, type RequestCallOptions } from "./call.ts"
 import { LockStep } from "./lock-step.ts"
 
 /**
- * Asks `Reply` and `Router` sockets (RFC 28): {@link Request.request} for any number of questions at once, or `send` and
- * `receive` in turn.
+ * Asks `Reply` and `Router` sockets (RFC 28): {@link Request.request} for any number of questions at once, or `send`
+ * and `receive` in turn.
  *
  * @typeParam S - requests: frames, or the values that the codec encodes
  * @typeParam R - answers: frames, or the values that the codec decodes
@@ -89,8 +89,8 @@ export class Request<S = MessageLike, R = Same<MessageLike, S, Message, S>> exte
    * Asks, and resolves to the answer. Any number of questions may be in flight, over all peers, each answer to its own
    * caller; beyond `sendHighWaterMark` they wait. When the asked peer leaves, a request with retries goes to another.
    *
-   * @throws {@link TimeoutError}, {@link AbortError}, {@link ClosedError}, {@link MessageError}, {@link CodecError} when
-   * the answer does not decode, {@link UnreachableError} when the asked peer left and no retries are left (as
+   * @throws {@link TimeoutError}, {@link AbortError}, {@link ClosedError}, {@link MessageError}, {@link CodecError}
+   * when the answer does not decode, {@link UnreachableError} when the asked peer left and no retries are left (as
    * rejections)
    */
   request(message: S, options: RequestCallOptions = {}): Promise<R> {

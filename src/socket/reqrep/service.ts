@@ -1,6 +1,6 @@
-// A Reply at work: requests in, handlers running, answers out. Answers of one lane (a peer and an envelope) leave in the
-// order of their requests; lanes do not wait for each other. A handler counts as running until its answer is accepted,
-// so `concurrency` also bounds the answers that wait for room.
+// A Reply at work: requests in, handlers running, answers out. Answers of one lane (a peer and an envelope) leave in
+// the order of their requests; lanes do not wait for each other. A handler counts as running until its answer is
+// accepted, so `concurrency` also bounds the answers that wait for room.
 
 import { toKey } from "../../bytes.ts"
 import { OptionError } from "../../errors.ts"
