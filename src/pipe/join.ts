@@ -43,10 +43,12 @@ export class JoinEnd implements Link {
   }
 
   open(): void {
-    if (this.#state !== "closed") return
-    this.#state = "open"
-    for (const { kind, topic } of this.#early) this.subscribe(kind, topic)
-    this.#early = []
+    if (this.#state === "closed") {
+      this.#state = "open"
+      for (const { kind, topic } of this.#early) this.subscribe(kind, topic)
+      this.#early = []
+    }
+    // A socket that is being closed finishes before it is open: what it has still goes to the peer it waited for.
     this.flush()
   }
 

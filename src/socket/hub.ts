@@ -82,6 +82,8 @@ export class Hub implements SocketHost, PipeOwner {
   #draining = false
   #refd = true
   #settled: (() => void) | undefined
+  /** Why nobody can come any more: the last endpoint has been given up. */
+  #forlorn: UnreachableError | undefined
 
   constructor(type: SocketType, options: Readonly<ResolvedOptions>) {
     this.type = type
@@ -120,6 +122,7 @@ export class Hub implements SocketHost, PipeOwner {
     this.checkOpen()
     const endpoint = parseEndpoint(text, "bind")
     this.#binds++
+    this.#forlorn = undefined
     this.#hold()
     try {
       const binding = await transportOf(endpoint).bind(endpoint, this)
@@ -143,6 +146,7 @@ export class Hub implements SocketHost, PipeOwner {
     this.checkOpen()
     const endpoint = parseEndpoint(text, "connect")
     if (CONNECTS_ONCE.has(this.type) && this.#connections.some((other) => other.endpoint === text)) return
+    this.#forlorn = undefined
     const connection = transportOf(endpoint).connect(endpoint, this, routingId)
     this.#connections.push(connection)
     this.#hold()
@@ -199,6 +203,7 @@ export class Hub implements SocketHost, PipeOwner {
       return Promise.reject(error)
     }
     if (this.ready.size >= count) return Promise.resolve()
+    if (this.#forlorn !== undefined) return Promise.reject(this.#forlorn)
     return this.#forPeers.wait(count, options.timeout ?? -1, options.signal, `Fewer than ${count} peers were connected`)
   }
 
@@ -281,10 +286,10 @@ export class Hub implements SocketHost, PipeOwner {
     this.#lingering.delete(connection)
     this.release(connection.pipe, error)
     this.monitor.emit({ type: "close", endpoint: connection.endpoint, error })
-    if (this.endpoints.length === 0) {
-      this.#forPeers.failAll(
-        () => new UnreachableError("Every endpoint of the socket has been given up", { cause: error }),
-      )
+    if (this.endpoints.length === 0 && this.#binds === 0) {
+      const forlorn = new UnreachableError("Every endpoint of the socket has been given up", { cause: error })
+      this.#forlorn = forlorn
+      this.#forPeers.failAll(() => forlorn)
     }
     this.#hold()
     this.#progress()
