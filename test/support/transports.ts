@@ -1,0 +1,61 @@
+// The transports over which sockets are tested, and endpoints of each. Nothing here opens anything that stays open.
+
+import { once } from "node:events"
+import { rmSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+/** One transport under test. */
+export interface TransportCase {
+  readonly name: "inproc" | "ipc" | "tcp"
+  /** An endpoint to bind, free each time; what `bind` returns is the one to connect to. */
+  any(): string
+  /** An endpoint that can be both bound and connected to as it stands, and is free now. */
+  named(): Promise<string>
+}
+
+let count = 0
+const fresh = (): string => `brokerless-${process.pid}-${Date.now().toString(36)}-${++count}`
+
+const inprocCase: TransportCase = {
+  name: "inproc",
+  any: () => `inproc://${fresh()}`,
+  named: async () => `inproc://${fresh()}`,
+}
+
+const ipcCase: TransportCase = {
+  name: "ipc",
+  any: () => "ipc://*",
+  async named() {
+    const path = join(tmpdir(), fresh())
+    process.once("exit", () => rmSync(path, { force: true }))
+    return `ipc://${path}`
+  },
+}
+
+const tcpCase: TransportCase = {
+  name: "tcp",
+  any: () => "tcp://127.0.0.1:*",
+  async named() {
+    // On Linux each test process has a loopback address to itself, where nobody else can take the port meanwhile.
+    const host = process.platform === "linux" ? `127.77.${(process.pid >> 8) & 255}.${process.pid & 255}` : "127.0.0.1"
+    const server = createServer().listen(0, host)
+    await once(server, "listening")
+    const { port } = server.address() as AddressInfo
+    server.close()
+    await once(server, "close")
+    return `tcp://${host}:${port}`
+  },
+}
+
+/** All transports, those of octets last. */
+export const TRANSPORTS: readonly TransportCase[] =
+  process.platform === "win32" ? [inprocCase, tcpCase] : [inprocCase, ipcCase, tcpCase]
+
+/** One transport by its name. */
+export function transport(name: TransportCase["name"]): TransportCase {
+  const found = TRANSPORTS.find((each) => each.name === name)
+  if (found === undefined) throw new Error(`There is no ${name} on ${process.platform}`)
+  return found
+}
