@@ -87,9 +87,10 @@ export class Pipe {
   turns = 0
   /** Messages on their way to the peer's engine, as far as is known; kept only where the socket balances by load. */
   unproven = 0
+  /** How many messages may be unproven; 0 when nobody asks. Routing may adjust it. */
+  window: number
   /** Requests asked of this peer and not answered. */
   outstanding = 0
-  readonly #window: number
   readonly #maxOutstanding: number
   readonly #budget: Budget
   readonly #resume = (): void => {
@@ -108,7 +109,7 @@ export class Pipe {
     this.connecting = connecting
     this.outbound = new MessageQueue(setup.outbound, setup.budget)
     this.inbound = new MessageQueue(setup.inbound, setup.budget)
-    this.#window = setup.window
+    this.window = setup.window
     this.#maxOutstanding = setup.maxOutstanding
     this.#budget = setup.budget
   }
@@ -143,7 +144,10 @@ export class Pipe {
   /** The next message from the peer. */
   pop(): Message | undefined {
     const message = this.inbound.shift()
-    if (this.#stalled && this.inbound.relieved) this.#resume()
+    if (this.#stalled) {
+      if (this.inbound.relieved) this.#resume()
+      else if (this.#budget.exhausted) this.#budget.await(this.#resume)
+    }
     return message
   }
 
@@ -176,7 +180,7 @@ export class Pipe {
 
   get #withinWindow(): boolean {
     return (
-      (this.#window === 0 || this.unproven + this.outbound.length < this.#window) &&
+      (this.window === 0 || this.unproven + this.outbound.length < this.window) &&
       this.outstanding < this.#maxOutstanding
     )
   }

@@ -17,15 +17,13 @@ interface Mark {
 
 export class ReadingProof {
   readonly #pipe: Pipe
-  readonly #every: number
   #marks: Mark[] = []
   #count = 0
   #messages = 0
   #octets = 0
 
-  constructor(pipe: Pipe, window: number) {
+  constructor(pipe: Pipe) {
     this.#pipe = pipe
-    this.#every = Math.max(1, Math.min(MESSAGES, Math.floor(window / 4)))
   }
 
   /** A message goes out. */
@@ -37,7 +35,8 @@ export class ReadingProof {
 
   /** Whether a mark has to follow here; `last`: nothing more is queued, so that the tail would stay unproven. */
   due(last: boolean): boolean {
-    if (this.#messages >= this.#every || this.#octets >= OCTETS) return true
+    const every = Math.min(MESSAGES, this.#pipe.window / 4)
+    if (this.#messages >= every || this.#octets >= OCTETS) return true
     return last && this.#messages > 0 && this.#marks.length === 0
   }
 

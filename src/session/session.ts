@@ -452,7 +452,7 @@ export class Session implements StreamHandler, Link {
     this.#state = "ready"
     const { options } = host
     if (options.window > 0 && options.balance !== "round-robin" && engine.heartbeats) {
-      this.#proof = new ReadingProof(pipe, options.window)
+      this.#proof = new ReadingProof(pipe)
     }
     this.#heartbeat = new Heartbeat({
       interval: options.heartbeatInterval,

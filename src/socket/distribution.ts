@@ -134,7 +134,7 @@ export class Distribution {
 function balancerOf(options: Readonly<ResolvedOptions>): Balancer {
   const { balance } = options
   if (balance === "round-robin") return new RoundRobin()
-  if (balance === "least-loaded") return new LeastLoaded()
+  if (balance === "least-loaded") return new LeastLoaded(options.window)
   if (typeof balance === "function") return new OwnStrategy(balance as BalanceStrategy<unknown>)
   return new KeyedBalancer(balance as ByKey<unknown>)
 }
