@@ -5,7 +5,7 @@ import { Latency } from "../latency.ts"
 import { bold, count, ranges } from "../print.ts"
 import { exactly, type Outcome, within } from "../report.ts"
 import type { AloneReport } from "./alone.ts"
-import { assess, nothing, showAssessment, sum } from "./assessment.ts"
+import { type Assessment, assess, nothing, showAssessment, sum } from "./assessment.ts"
 import { Allowances, type Fact } from "./settings.ts"
 import type { SinkReport } from "./sink.ts"
 import { doomed, newcomer, slow, staff, survivors } from "./staff.ts"
@@ -71,7 +71,7 @@ export function workOutcome(
   }
 }
 
-function sumOf(flights: readonly Flight[], facts: readonly Fact[]): ReturnType<typeof assess> {
+function sumOf(flights: readonly Flight[], facts: readonly Fact[]): Assessment {
   const places = readAirports()
   const allowances = new Allowances()
   for (const fact of facts) allowances.learn(fact)
