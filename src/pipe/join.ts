@@ -48,8 +48,10 @@ export class JoinEnd implements Link {
       for (const { kind, topic } of this.#early) this.subscribe(kind, topic)
       this.#early = []
     }
-    // A socket that is being closed finishes before it is open: what it has still goes to the peer it waited for.
+    // A socket that is being closed finishes before it is open: what it has still goes to the peer it waited for. And
+    // what the other side was given before this one was open has waited for that.
     this.flush()
+    this.#other?.flush()
   }
 
   pass(message: Message): boolean {

@@ -70,7 +70,8 @@ class Partner implements Pattern {
 
   left(pipe: Pipe): void {
     if (this.#pipe === pipe) this.#pipe = undefined
-    if (pipe.connecting && this.#hub.closing === undefined) {
+    // An endpoint that is not tried again has nobody to keep anything for.
+    if (this.#hub.closing === undefined && pipe.connecting && this.#hub.endpoints.includes(pipe.endpoint)) {
       const kept = pipe.outbound.drain()
       if (kept.length > 0) this.#kept.set(pipe.endpoint, kept)
     }
