@@ -42,12 +42,14 @@ export class Publisher<S = MessageLike> extends Socket {
     })
     hub.follow({
       sharesMessages: true,
-      joined() {},
+      // With `invertMatching` a peer gets most before it has subscribed to anything.
+      joined: () => this.#recount(),
       left: (pipe) => publishing.left(pipe),
       relieved: (pipe) => publishing.relieved(pipe),
       subscribed: (pipe, kind, topic) => {
         if (kind === "cancel") publishing.remove(pipe, topic)
-        else if (publishing.add(pipe, topic) !== undefined) this.#recount()
+        else if (publishing.add(pipe, topic) === undefined) return
+        this.#recount()
       },
       intake(pipe, message) {
         const subscription = parseSubscription(message[0] as Bytes)
