@@ -5,9 +5,12 @@
 /** A run of octets: what Node.js calls a `Buffer`. */
 export type Bytes = Buffer
 
+// Kept here because the global of that name is a getter, which costs more than what it is asked for.
+const Memory = Buffer
+
 // The class behind every Buffer, reached the way Buffer's own methods reach it. Constructing it directly costs
 // half of Buffer.from() or subarray(), which check and coerce what is known to be right here.
-const Fast = ((Buffer as unknown as { [Symbol.species]?: unknown })[Symbol.species] ?? undefined) as
+const Fast = ((Memory as unknown as { [Symbol.species]?: unknown })[Symbol.species] ?? undefined) as
   | (new (
       memory: ArrayBufferLike,
       offset: number,
@@ -16,23 +19,23 @@ const Fast = ((Buffer as unknown as { [Symbol.species]?: unknown })[Symbol.speci
   | undefined
 
 const usable =
-  typeof Fast === "function" && Object.getPrototypeOf(new Fast(new ArrayBuffer(1), 0, 1)) === Buffer.prototype
+  typeof Fast === "function" && Object.getPrototypeOf(new Fast(new ArrayBuffer(1), 0, 1)) === Memory.prototype
 
 const set = Uint8Array.prototype.set
 
 /** No octets at all. */
-export const EMPTY: Bytes = Buffer.alloc(0)
+export const EMPTY: Bytes = Memory.alloc(0)
 
 /** Memory of exactly `size` octets, not yet written: the next statement must fill it. */
 export function allocate(size: number): Bytes {
-  return Buffer.allocUnsafeSlow(size)
+  return Memory.allocUnsafeSlow(size)
 }
 
 /** Octets `offset` to `offset + length` of `memory`, without a copy. */
 export const view: (memory: ArrayBufferLike, offset: number, length: number) => Bytes =
   usable && Fast !== undefined
     ? (memory, offset, length) => new Fast(memory, offset, length)
-    : (memory, offset, length) => Buffer.from(memory as ArrayBuffer, offset, length)
+    : (memory, offset, length) => Memory.from(memory as ArrayBuffer, offset, length)
 
 /** Writes all of `source` into `target` at `offset`; the caller knows that it fits. */
 export function copy(source: Uint8Array, target: Bytes, offset: number): void {
@@ -48,12 +51,12 @@ export function clone(source: Uint8Array): Bytes {
 
 /** UTF-8. */
 export function fromString(text: string): Bytes {
-  return Buffer.from(text)
+  return Memory.from(text)
 }
 
 /** One octet per character; for protocol names, which are ASCII. */
 export function fromAscii(text: string): Bytes {
-  return Buffer.from(text, "latin1")
+  return Memory.from(text, "latin1")
 }
 
 /** One character per octet; also a key for a Map that is exact for any octets. */
@@ -63,21 +66,21 @@ export function toKey(bytes: Bytes): string {
 
 /** The inverse of {@link toKey}. */
 export function fromKey(key: string): Bytes {
-  return Buffer.from(key, "latin1")
+  return Memory.from(key, "latin1")
 }
 
 export function isBytes(value: unknown): value is Bytes {
-  return value instanceof Buffer
+  return value instanceof Memory
 }
 
 /** The same memory seen as Bytes, whatever kind of view it is. */
 export function ofView(value: ArrayBufferView): Bytes {
-  return Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength)
+  return Memory.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength)
 }
 
 /** The same memory seen as Bytes. */
 export function ofMemory(value: ArrayBuffer | SharedArrayBuffer): Bytes {
-  return Buffer.from(value as ArrayBuffer)
+  return Memory.from(value as ArrayBuffer)
 }
 
 export function equal(a: Bytes, b: Bytes): boolean {
@@ -85,7 +88,7 @@ export function equal(a: Bytes, b: Bytes): boolean {
 }
 
 export function concat(list: readonly Bytes[], length?: number): Bytes {
-  return Buffer.concat(list, length)
+  return Memory.concat(list, length)
 }
 
 export function startsWith(bytes: Bytes, prefix: Bytes): boolean {

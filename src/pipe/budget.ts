@@ -6,6 +6,8 @@ export class Budget {
   bytes = 0
   readonly limit: number
   readonly #starved = new Set<() => void>()
+  // Asked for every message, where the size of a Set would be a call.
+  #anyStarved = false
 
   constructor(limit: number) {
     this.limit = limit
@@ -18,6 +20,7 @@ export class Budget {
   /** `resume` is called once, when the queues hold less than the limit again. */
   await(resume: () => void): void {
     this.#starved.add(resume)
+    this.#anyStarved = true
   }
 
   forget(resume: () => void): void {
@@ -26,12 +29,13 @@ export class Budget {
 
   release(charge: number): void {
     this.bytes -= charge
-    if (this.#starved.size > 0 && this.bytes < this.limit) this.#relieve()
+    if (this.#anyStarved && this.bytes < this.limit) this.#relieve()
   }
 
   #relieve(): void {
     const starved = [...this.#starved]
     this.#starved.clear()
+    this.#anyStarved = false
     for (const resume of starved) resume()
   }
 }

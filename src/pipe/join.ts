@@ -5,7 +5,8 @@
 import type { Bytes } from "../bytes.ts"
 import type { MessagingError } from "../errors.ts"
 import { chargeOf, type Message, sizeOf } from "../message.ts"
-import type { SocketStats } from "../stats.ts"
+import type { Peer } from "../peer.ts"
+import type { SocketStats, Stats } from "../stats.ts"
 import type { SubscriptionKind } from "../subscription.ts"
 import type { Link, Pipe } from "./pipe.ts"
 
@@ -18,6 +19,12 @@ export interface JoinHost {
   detached(): void
 }
 
+/** Where messages are counted: the socket's counters and those of its peer. */
+interface Counters {
+  readonly total: Stats
+  readonly own: Stats
+}
+
 export class JoinEnd implements Link {
   readonly done: Promise<void>
   readonly #pipe: Pipe
@@ -26,6 +33,7 @@ export class JoinEnd implements Link {
   #state: "closed" | "open" | "finishing" | "over" = "closed"
   #early: { readonly kind: SubscriptionKind; readonly topic: Bytes }[] = []
   #halted = false
+  #counters: Counters | undefined
   #resolveDone: () => void = () => {}
 
   constructor(pipe: Pipe, host: JoinHost) {
@@ -112,22 +120,22 @@ export class JoinEnd implements Link {
 
   #hand(message: Message, other: JoinEnd): void {
     const size = sizeOf(message)
-    const sent = this.#host.stats
+    const { total: sentTotal, own: sent } = this.#counters ?? this.#count()
+    sentTotal.messagesSent++
+    sentTotal.bytesSent += size
     sent.messagesSent++
     sent.bytesSent += size
-    const received = other.#host.stats
+    const { total: receivedTotal, own: received } = other.#counters ?? other.#count()
+    receivedTotal.messagesReceived++
+    receivedTotal.bytesReceived += size
     received.messagesReceived++
     received.bytesReceived += size
-    const to = this.#pipe.peer?.stats
-    if (to !== undefined) {
-      to.messagesSent++
-      to.bytesSent += size
-    }
-    const from = other.#pipe.peer?.stats
-    if (from !== undefined) {
-      from.messagesReceived++
-      from.bytesReceived += size
-    }
     other.#pipe.deliver(message)
+  }
+
+  #count(): Counters {
+    const total = this.#host.stats
+    this.#counters = { total, own: (this.#pipe.peer as Peer).stats }
+    return this.#counters
   }
 }

@@ -128,6 +128,11 @@ export class Pipe {
     return false
   }
 
+  /** Whether {@link hasRoom} has said "no" and that was not taken back yet. */
+  get full(): boolean {
+    return this.#full
+  }
+
   /** Queues a message for the peer, whether there is room or not. */
   push(message: Message): void {
     const outbound = this.outbound

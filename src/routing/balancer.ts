@@ -11,7 +11,8 @@ export interface Balancer {
   /** A pipe that had no room has some again. */
   relieved(pipe: Pipe): void
   /**
-   * The pipe for this message, or undefined when nobody can take it now. The pipe may be without room: then the message
+   * The pipe for this message, or undefined when nobody can take it now. The pipe was asked for room, so that its
+   * `full` is true if it has none: then the message
    * is to wait for this one and no other. `subject` is the message as the application gave it.
    */
   choose(message: Message, subject: unknown): Pipe | undefined

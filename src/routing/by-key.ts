@@ -44,7 +44,10 @@ export class KeyedBalancer implements Balancer {
 
   choose(message: Message, subject: unknown): Pipe | undefined {
     const key = this.#keys.get(message) ?? this.#hashOf(message, subject)
-    return this.#winner(key, "ready") ?? this.#winner(key, "waiting")
+    const pipe = this.#winner(key, "ready") ?? this.#winner(key, "waiting")
+    // The answer changes nothing here, but a full pipe tells of its room only to those who asked.
+    void pipe?.hasRoom
+    return pipe
   }
 
   available(): boolean {

@@ -33,7 +33,7 @@ export class LeastLoaded implements Balancer {
   #start = 0
   #untilReckoning = 0
 
-  /** `window`: what any peer may hold at most; 0 = as much as its queue takes. */
+  /** `window`: what any peer may hold at most. */
   constructor(window: number) {
     this.#window = window
   }
@@ -51,7 +51,7 @@ export class LeastLoaded implements Balancer {
   relieved(): void {}
 
   choose(): Pipe | undefined {
-    if (this.#untilReckoning <= 0 && this.#window > 0) this.#reckon()
+    if (this.#untilReckoning <= 0) this.#reckon()
     return this.#least("ready", false) ?? this.#least("waiting", false)
   }
 

@@ -8,6 +8,9 @@ import { nextPrefix, type PrefixNode, PrefixTrie } from "./prefix-trie.ts"
 /** What an `add` did: the topic's first peer, one more peer, or nothing because the peer had it. */
 export type Addition = "first" | "new" | "known"
 
+/** Told of a subscription that ended because its peer left; `last` when nobody has the topic any more. */
+export type GoneListener<P> = (topic: Bytes, last: boolean, peer: P) => void
+
 /** What a `remove` did: the topic's last peer left, one of several left, or nothing because the peer never had it. */
 export type Removal = "last" | "removed" | "unknown"
 
@@ -51,6 +54,13 @@ export class Subscriptions<P extends object> {
     return this.#members.get(peer)?.places.size ?? 0
   }
 
+  /** Whether a peer, or this one, has exactly this topic. */
+  has(topic: Bytes, peer?: P): boolean {
+    const place = this.#trie.find(topic)
+    if (place?.value === undefined || peer === undefined) return place?.value !== undefined
+    return this.#members.get(peer)?.places.has(place) ?? false
+  }
+
   /** From now on the peer wants what begins with `topic`, which is copied. */
   add(topic: Bytes, peer: P): Addition {
     let member = this.#members.get(peer)
@@ -91,28 +101,29 @@ export class Subscriptions<P extends object> {
    * The peer leaves: at once it wants nothing any more, and counts nothing. Its subscriptions are then swept, `max` of
    * them in this call; see {@link sweep}, whose answer this returns.
    */
-  removePeer(peer: P, max: number, onOrphan?: (topic: Bytes) => void): boolean {
+  removePeer(peer: P, max: number, onGone?: GoneListener<P>): boolean {
     const member = this.#members.get(peer)
     if (member !== undefined) {
       this.#members.delete(peer)
       member.mark = LEFT
       this.#leavers.push(member)
     }
-    return this.sweep(max, onOrphan)
+    return this.sweep(max, onGone)
   }
 
   /**
-   * Clears away at most `max` subscriptions of peers that left, and tells of each topic that nobody has any more.
-   * Returns whether there are more to sweep, in another turn of the event loop. A leaver may meanwhile come back and
-   * subscribe anew: that is swept only when it leaves again.
+   * Clears away at most `max` subscriptions of peers that left, and tells of each. Returns whether there are more to
+   * sweep, in another turn of the event loop. A leaver may meanwhile come back and subscribe anew: that is swept only
+   * when it leaves again.
    */
-  sweep(max: number, onOrphan?: (topic: Bytes) => void): boolean {
+  sweep(max: number, onGone?: GoneListener<P>): boolean {
     let left = max
     for (let leaver = this.#leavers.at(-1); leaver !== undefined; leaver = this.#leavers.at(-1)) {
       for (const place of leaver.places) {
         if (left-- <= 0) return true
         const topic = place.topic
-        if (this.#withdraw(leaver, place)) onOrphan?.(fromKey(topic))
+        const last = this.#withdraw(leaver, place)
+        onGone?.(fromKey(topic), last, leaver.peer)
       }
       this.#leavers.pop()
     }

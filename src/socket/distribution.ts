@@ -85,7 +85,7 @@ export class Distribution {
     const pipe = this.#balancer.choose(message, subject)
     if (pipe === undefined) return NOBODY
     if (this.#conflate) return this.#conflateInto(pipe, message)
-    if (!pipe.hasRoom) return pipe
+    if (pipe.full) return pipe
     this.#place(message, pipe)
     return ACCEPTED
   }
@@ -103,7 +103,7 @@ export class Distribution {
       if (this.#ready === 0) return false
       const message = backlog.at(0) as Message
       const pipe = this.#balancer.choose(message, message)
-      if (pipe === undefined || pipe.state !== "ready" || !pipe.hasRoom) return false
+      if (pipe === undefined || pipe.state !== "ready" || pipe.full) return false
       backlog.shift()
       this.#place(message, pipe)
     }

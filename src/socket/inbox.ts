@@ -7,7 +7,7 @@ import type { Peer } from "../peer.ts"
 import type { Pipe } from "../pipe/pipe.ts"
 import { READ_TURN, Rotation } from "../routing/rotation.ts"
 import { laterInTurn, Pace } from "./pace.ts"
-import { checkWait, WaitingLine, type WaitOptions } from "./waiting.ts"
+import { type Count, checkWait, WaitingLine, type WaitOptions } from "./waiting.ts"
 
 /** What `decode` returns for a message that is not for the application. */
 export const SKIP: unique symbol = Symbol("skip")
@@ -36,7 +36,8 @@ export class Inbox<R> {
   readonly pace: Pace = new Pace()
   readonly #setup: InboxSetup<R>
   readonly #turns = new Rotation(READ_TURN)
-  readonly #line = new WaitingLine<Want, unknown>({ waiting: 0 })
+  readonly #count: Count = { waiting: 0 }
+  readonly #line = new WaitingLine<Want, unknown>(this.#count)
   #closed = false
   #serving = false
   #from: Pipe | undefined
@@ -69,7 +70,7 @@ export class Inbox<R> {
     try {
       if (options !== undefined) checkWait(options)
       this.#checkOpen()
-      const message = this.#line.length === 0 ? this.take() : SKIP
+      const message = this.#count.waiting === 0 ? this.take() : SKIP
       if (message === SKIP) return this.#wait("message", options) as Promise<R>
       return this.pace.spent() ? laterInTurn(message) : Promise.resolve(message)
     } catch (error) {
@@ -81,7 +82,7 @@ export class Inbox<R> {
     try {
       if (options !== undefined) checkWait(options)
       this.#checkOpen()
-      const message = this.#line.length === 0 ? this.take() : SKIP
+      const message = this.#count.waiting === 0 ? this.take() : SKIP
       if (message === SKIP) return this.#wait("sender", options) as Promise<Received<R>>
       const received = { message, peer: this.#from?.peer as Peer }
       return this.pace.spent() ? laterInTurn(received) : Promise.resolve(received)
@@ -94,7 +95,7 @@ export class Inbox<R> {
     try {
       if (options !== undefined) checkWait(options)
       this.#checkOpen()
-      const messages = this.#line.length === 0 ? this.#takeMany(max) : []
+      const messages = this.#count.waiting === 0 ? this.#takeMany(max) : []
       if (messages.length === 0) return this.#wait(max, options) as Promise<R[]>
       return this.pace.spent() ? laterInTurn(messages) : Promise.resolve(messages)
     } catch (error) {
@@ -119,7 +120,7 @@ export class Inbox<R> {
 
   /** Messages may be handed out again. */
   reopen(): void {
-    if (this.#line.length > 0) this.#serve()
+    if (this.#count.waiting > 0) this.#serve()
   }
 
   iterate(): AsyncIterableIterator<R, undefined> {
@@ -129,7 +130,7 @@ export class Inbox<R> {
   /** For iterators: the next message, or SKIP when there is none now. Throws what `check` throws. */
   takeNow(): R | typeof SKIP {
     this.#setup.check?.()
-    return this.#line.length > 0 ? SKIP : this.take()
+    return this.#count.waiting > 0 ? SKIP : this.take()
   }
 
   get closed(): boolean {
@@ -139,7 +140,7 @@ export class Inbox<R> {
   /** A pipe has messages. Whoever waits is served. */
   readable(pipe: Pipe): void {
     this.#turns.enter(pipe)
-    if (this.#line.length > 0) this.#serve()
+    if (this.#count.waiting > 0) this.#serve()
   }
 
   /** Those who wait are refused, iterators end, and nothing is handed out any more. */

@@ -5,7 +5,7 @@
 import { nextTurn, now } from "../clock.ts"
 
 /** Calls of one burst: at least this many, or so many per peer, because a turn is also what starts the next write. */
-const CALLS = 1024
+const CALLS = 8192
 const CALLS_PER_PEER = 256
 const BURST_MS = 2
 

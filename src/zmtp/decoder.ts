@@ -21,7 +21,7 @@ export type Found = typeof NEED_DATA | typeof MESSAGE | typeof COMMAND_FRAME
 /** Frames up to this size pin no more than a piece. */
 const SMALL = 512
 const PIECE = 8 * 1024
-/** A cut body starts with a buffer of at most this size, which grows fourfold as octets arrive. */
+/** A cut body starts with a buffer of at most this size, which grows sixteenfold once it is full. */
 const FIRST_BODY = 64 * 1024
 
 /** What is accepted; a limit may be lowered or raised at any time, for the frames to come. */
@@ -75,7 +75,7 @@ export class Decoder {
   /** Takes octets. They are looked at when `next` is called, and not copied until then. */
   push(chunk: Bytes): void {
     if (chunk.length === 0) return
-    if (this.#offset === this.#chunk.length) this.#open(chunk)
+    if (this.#offset === this.#chunk.length && this.#waiting.length === 0) this.#open(chunk)
     else this.#waiting.push(chunk)
   }
 
@@ -277,7 +277,7 @@ export class Decoder {
 
   #widen(needed: number): void {
     let capacity = this.#body.length
-    while (capacity < needed) capacity *= 4
+    while (capacity < needed) capacity *= 16
     const body = allocate(Math.min(capacity, this.#size))
     copy(view(this.#body.buffer, this.#body.byteOffset, this.#filled), body, 0)
     this.#body = body

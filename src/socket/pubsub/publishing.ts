@@ -6,7 +6,7 @@ import { nextTurn } from "../../clock.ts"
 import { ProtocolError } from "../../errors.ts"
 import type { Frame, Message } from "../../message.ts"
 import type { Pipe } from "../../pipe/pipe.ts"
-import { type Addition, type Removal, Subscriptions } from "../../routing/subscriptions.ts"
+import { type Addition, type GoneListener, type Removal, Subscriptions } from "../../routing/subscriptions.ts"
 import type { Hub } from "../hub.ts"
 import { ACCEPTED, ACCEPTED_SLOWLY, NOBODY, type Verdict } from "../outbox.ts"
 import { type OverflowPolicy, overflowPolicy } from "./overflow.ts"
@@ -69,30 +69,34 @@ export class Publishing {
   add(pipe: Pipe, topic: Bytes): Addition | undefined {
     const { maxSubscriptions, maxSubscriptionsPerPeer, maxTopicSize } = this.#hub.options
     if (topic.length > maxTopicSize) return this.#refuse(pipe, "maxTopicSize", maxTopicSize)
-    if (this.subscriptions.countOf(pipe) >= maxSubscriptionsPerPeer) {
-      return this.#refuse(pipe, "maxSubscriptionsPerPeer", maxSubscriptionsPerPeer)
+    const { subscriptions } = this
+    const most = subscriptions.countOf(pipe) >= maxSubscriptionsPerPeer
+    if (most || subscriptions.size >= maxSubscriptions) {
+      // Subscribers say equal subscriptions again, and that takes nothing more.
+      if (subscriptions.has(topic, pipe)) return "known"
+      if (most) return this.#refuse(pipe, "maxSubscriptionsPerPeer", maxSubscriptionsPerPeer)
+      return this.#refuse(pipe, "maxSubscriptions", maxSubscriptions)
     }
-    if (this.subscriptions.size >= maxSubscriptions) return this.#refuse(pipe, "maxSubscriptions", maxSubscriptions)
-    return this.subscriptions.add(topic, pipe)
+    return subscriptions.add(topic, pipe)
   }
 
   remove(pipe: Pipe, topic: Bytes): Removal {
     return this.subscriptions.remove(topic, pipe)
   }
 
-  /** The peer has left; `orphaned` is told of topics that nobody wants any more. */
-  left(pipe: Pipe, orphaned?: (topic: Bytes) => void): void {
+  /** The peer has left; `gone` is told of each of its subscriptions. */
+  left(pipe: Pipe, gone?: GoneListener<Pipe>): void {
     this.#endConflation(pipe)
-    const more = this.subscriptions.removePeer(pipe, SWEEP, orphaned)
-    if (more) nextTurn(() => this.#sweep(orphaned))
+    const more = this.subscriptions.removePeer(pipe, SWEEP, gone)
+    if (more) nextTurn(() => this.#sweep(gone))
   }
 
   relieved(pipe: Pipe): void {
     this.#endConflation(pipe)
   }
 
-  #sweep(orphaned: ((topic: Bytes) => void) | undefined): void {
-    if (this.subscriptions.sweep(SWEEP, orphaned)) nextTurn(() => this.#sweep(orphaned))
+  #sweep(gone: GoneListener<Pipe> | undefined): void {
+    if (this.subscriptions.sweep(SWEEP, gone)) nextTurn(() => this.#sweep(gone))
   }
 
   #match(topic: Frame): number {

@@ -28,7 +28,10 @@ export class XPublisher extends Socket {
     super("XPublisher", "XPUB", options)
     const hub = hubOf(this)
     const publishing = new Publishing(hub)
-    const { welcomeMessage } = hub.options
+    const { manual, verbosity, welcomeMessage } = hub.options
+    // What peers asked for is what they have, unless the application decides that.
+    const asked = manual ? new Publishing(hub) : publishing
+    const tellsAll = manual || verbosity === "allSubsUnsubs"
     this.#publishing = publishing
     hub.outbox = new Outbox<unknown>({
       encode: (value) => toMessage(value as MessageLike),
@@ -49,10 +52,13 @@ export class XPublisher extends Socket {
         if (welcomeMessage !== undefined) pipe.push([welcomeMessage])
       },
       left(pipe) {
-        publishing.left(pipe, (topic) => pipe.enqueue([encodeSubscription("cancel", topic)]))
+        asked.left(pipe, (topic, last, leaver) => {
+          if (last || tellsAll) leaver.enqueue([encodeSubscription("cancel", topic)])
+        })
+        if (manual) publishing.left(pipe)
       },
       relieved: (pipe) => publishing.relieved(pipe),
-      subscribed: (pipe, kind, topic) => report(hub, publishing, pipe, kind, topic),
+      subscribed: (pipe, kind, topic) => report(hub, asked, pipe, kind, topic),
       intake(pipe, message) {
         const subscription = parseSubscription(message[0] as Frame)
         if (subscription === undefined) return true
@@ -94,18 +100,18 @@ sends(XPublisher)
 receives(XPublisher)
 
 /** Takes a subscription, and hands it to the application if its options ask for it. */
-function report(hub: Hub, publishing: Publishing, pipe: Pipe, kind: SubscriptionKind, topic: Bytes): void {
+function report(hub: Hub, asked: Publishing, pipe: Pipe, kind: SubscriptionKind, topic: Bytes): void {
   const { verbosity, manual } = hub.options
   let worthTelling: boolean
-  if (manual) {
-    worthTelling = true
-  } else if (kind === "subscribe") {
-    const addition = publishing.add(pipe, topic)
+  if (kind === "subscribe") {
+    const addition = asked.add(pipe, topic)
     if (addition === undefined) return
-    worthTelling = addition === "first" || verbosity !== null
+    worthTelling = addition === "first" || verbosity !== null || manual
   } else {
-    const removal = publishing.remove(pipe, topic)
-    worthTelling = removal !== "removed" || verbosity === "allSubsUnsubs"
+    const removal = asked.remove(pipe, topic)
+    // The end of what somebody never had is told as libzmq does, but never while others have it.
+    const nobodyHasIt = removal === "last" || (removal === "unknown" && !asked.subscriptions.has(topic))
+    worthTelling = nobodyHasIt || verbosity === "allSubsUnsubs" || manual
   }
   if (worthTelling) pipe.enqueue([encodeSubscription(kind, topic)])
 }
