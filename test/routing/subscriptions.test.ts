@@ -83,8 +83,14 @@ describe("Subscriptions", () => {
     for (const topic of ["A", "B", ""]) index.add(octets(topic), a)
     index.add(octets("B"), b)
     const orphans: string[] = []
-    expect(index.removePeer(a, 10, (topic) => orphans.push(topic.toString()))).toBe(false)
+    const gone: string[] = []
+    const told = index.removePeer(a, 10, (topic, last, peer) => {
+      gone.push(`${peer.name} ${topic}`)
+      if (last) orphans.push(topic.toString())
+    })
+    expect(told).toBe(false)
     expect(orphans.sort()).toEqual(["", "A"])
+    expect(gone.sort()).toEqual(["a ", "a A", "a B"])
     expect(topicsOf(index)).toEqual(["B"])
     expect(matched(index, "B")).toEqual(["b"])
   })
@@ -108,7 +114,10 @@ describe("Subscriptions", () => {
     expect(index.add(octets("B"), a)).toBe("new")
     expect(matched(index, "B")).toEqual(["a"])
     const orphans: string[] = []
-    expect(index.sweep(10, (topic) => orphans.push(topic.toString()))).toBe(false)
+    const more = index.sweep(10, (topic, last) => {
+      if (last) orphans.push(topic.toString())
+    })
+    expect(more).toBe(false)
     expect(orphans.sort()).toEqual(["A", "C"])
     expect(matched(index, "B")).toEqual(["a"])
     expect([index.countOf(a), index.size]).toEqual([1, 1])
@@ -165,7 +174,8 @@ describe("Subscriptions", () => {
         /** What an XPUB's application knows, told only of first subscribers and last leavers. */
         const announced = new Set<string>()
         let unswept = 0
-        const orphan = (octets: Buffer): void => {
+        const orphan = (octets: Buffer, last: boolean): void => {
+          if (!last) return
           expect(announced.delete(octets.toString("latin1"))).toBe(true)
           // No longer than its last peer, and no shorter.
           for (const set of wanted.values()) expect(set.has(octets.toString("latin1"))).toBe(false)
@@ -192,6 +202,7 @@ describe("Subscriptions", () => {
           if (step.kind === "add") {
             const result = index.add(step.topic, step.peer)
             expect(result === "known").toBe(set.has(key))
+            expect([index.has(step.topic), index.has(step.topic, step.peer)]).toEqual([true, true])
             if (result === "first") expect(announced.has(key)).toBe(false)
             if (result === "new") expect(announced.has(key)).toBe(true)
             set.add(key)
@@ -200,6 +211,7 @@ describe("Subscriptions", () => {
             const result = index.remove(step.topic, step.peer)
             expect(result === "unknown").toBe(!set.delete(key))
             if (result === "last") expect(announced.delete(key)).toBe(true)
+            expect([index.has(step.topic), index.has(step.topic, step.peer)]).toEqual([announced.has(key), false])
           }
         }
         const pairs = peers.reduce((sum, each) => sum + (wanted.get(each) as Set<string>).size, 0)
