@@ -4,7 +4,7 @@
 
 import { type Bytes, copy, view } from "../bytes.ts"
 import type { Frame, Message } from "../message.ts"
-import { COMMAND, LONG, LONG_HEADER, MORE, SHORT_HEADER, SHORT_MAX } from "./frame.ts"
+import { COMMAND, LONG, LONG_HEADER, MORE, SEALED_COMMAND, SHORT_HEADER, SHORT_MAX } from "./frame.ts"
 import { acquireSlab, releaseSlab, SLAB_SIZE, type Slab } from "./slab.ts"
 
 /** From this size on a body is not copied. Below it a copy costs less than one more buffer in the write. */
@@ -68,7 +68,7 @@ export class Encoder {
   /** Adds a command, given its body: name length, name, data. */
   command(body: Bytes): void {
     if (this.#seal === undefined) this.#write(COMMAND, body)
-    else this.#write(0, this.#seal(COMMAND, body))
+    else this.#write(0, this.#seal(SEALED_COMMAND, body))
   }
 
   /** A command of the handshake, which is never sealed as a frame. */

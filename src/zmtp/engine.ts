@@ -14,7 +14,7 @@ import { encodeSubscription, type SubscriptionKind } from "../subscription.ts"
 import { cancel, error as errorCommand, parseCommand, parseError, parsePing, subscribe } from "./command.ts"
 import { COMMAND_FRAME, Decoder, type DecoderLimits, LimitError, MESSAGE as WHOLE_MESSAGE } from "./decoder.ts"
 import type { Encoder } from "./encoder.ts"
-import { MORE } from "./frame.ts"
+import { MORE, SEALED_COMMAND } from "./frame.ts"
 import { checkMechanism, encodeGreeting, GreetingReader } from "./greeting.ts"
 import type { Mechanism } from "./mechanism.ts"
 
@@ -149,6 +149,7 @@ export class Engine {
           this.message = this.#decoder.message
           return MESSAGE
         }
+        if (this.#decoder.message.length > 1) throw new ProtocolError("A sealed frame has the MORE flag")
         const meaning = this.#open(this.#decoder.message[0] as Bytes)
         if (meaning !== NOTHING) return meaning
       } else if (found === COMMAND_FRAME) {
@@ -251,7 +252,7 @@ export class Engine {
   /** A frame of a secured connection: opens it, and gathers the frames inside to messages. */
   #open(sealed: Bytes): Meaning {
     const { flags, body } = (this.#mechanism.open as NonNullable<Mechanism["open"]>)(sealed)
-    if ((flags & 0x02) !== 0) return this.#command(body)
+    if ((flags & SEALED_COMMAND) !== 0) return this.#command(body)
     this.#openedSize += body.length
     if (this.#openedSize > this.#limits.maxMessageSize || this.#opened.length >= this.#limits.maxMessageFrames) {
       throw new LimitError("maxMessageSize", "A message is over the limit of octets or frames")

@@ -9,6 +9,9 @@ export const COMMAND = 0x04
 /** Must be zero. */
 export const RESERVED = 0xf8
 
+/** Inside a sealed frame (RFC 26) MORE is as above, but a command has this flag. */
+export const SEALED_COMMAND = 0x02
+
 /** The largest body with a size of one octet. */
 export const SHORT_MAX = 255
 export const SHORT_HEADER = 2
