@@ -41,23 +41,16 @@ export class Inbox<R> {
   #closed = false
   #serving = false
   #from: Pipe | undefined
-  // A message that was looked at but not taken.
-  #peeked: R | typeof SKIP = SKIP
-  #peekedFrom: Pipe | undefined
   #emptied: (() => void) | undefined
 
   constructor(setup: InboxSetup<R>) {
     this.#setup = setup
   }
 
-  /** Whether a receive would act now. */
+  /** Whether a receive would act now. Nothing is taken to find out, and nothing decoded. */
   get ready(): boolean {
-    if (this.#closed) return false
-    if (this.#peeked === SKIP) {
-      this.#peeked = this.#next()
-      this.#peekedFrom = this.#from
-    }
-    return this.#peeked !== SKIP
+    if (this.#closed || (this.#setup.open !== undefined && !this.#setup.open())) return false
+    return this.#holdsMessages
   }
 
   tryReceive(): R | undefined {
@@ -148,11 +141,12 @@ export class Inbox<R> {
     if (this.#closed) return
     this.#closed = true
     this.#line.failAll(() => new ClosedError("The socket was closed before a message came"))
+    this.#emptied?.()
   }
 
-  /** Resolves when all that has arrived was handed out. */
+  /** Resolves when all that has arrived was handed out, or nothing is handed out any more. */
   whenEmpty(): Promise<void> {
-    if (!this.ready) return Promise.resolve()
+    if (this.#closed || !this.#holdsMessages) return Promise.resolve()
     return new Promise((resolve) => {
       this.#emptied = resolve
     })
@@ -169,12 +163,15 @@ export class Inbox<R> {
 
   /** The next message, or SKIP when there is none now; whether the application may have it is the caller's affair. */
   take(): R | typeof SKIP {
-    if (this.#closed) return SKIP
-    if (this.#peeked === SKIP) return this.#next()
-    const message = this.#peeked
-    this.#peeked = SKIP
-    this.#from = this.#peekedFrom
-    return message
+    return this.#closed ? SKIP : this.#next()
+  }
+
+  get #holdsMessages(): boolean {
+    for (let pipe = this.#turns.head(); pipe !== undefined; pipe = this.#turns.head()) {
+      if (pipe.inbound.length > 0) return true
+      this.#turns.retire()
+    }
+    return false
   }
 
   /** The next message in fair turns, or SKIP. */
@@ -188,11 +185,11 @@ export class Inbox<R> {
       }
       this.#turns.advance()
       const decoded = this.#setup.decode(message, pipe)
+      if (this.#emptied !== undefined && !this.#holdsMessages) this.#emptied()
       if (decoded === SKIP) continue
       this.#from = pipe
       return decoded
     }
-    this.#emptied?.()
     return SKIP
   }
 

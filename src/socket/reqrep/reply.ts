@@ -30,6 +30,8 @@ export class Reply<S = MessageLike, R = Same<MessageLike, S, Message, S>> extend
   #owed: ReturnAddress | undefined
   #service: Service | undefined
   #serving: Promise<void> | undefined
+  /** Told when no answer is owed any more. */
+  #settled: (() => void) | undefined
 
   constructor(...[options]: SocketArguments<S, R, ReplyOptions, ReplyOptions>) {
     super("Reply", "REP", options)
@@ -69,8 +71,17 @@ export class Reply<S = MessageLike, R = Same<MessageLike, S, Message, S>> extend
         if (this.#owed?.pipe === pipe) hub.outbox?.serve(pipe)
       },
       relieved: (pipe) => this.#service?.relieved(pipe),
-      closed: () => this.#service?.closed(),
-      finished: async () => this.#serving,
+      closed: () => {
+        this.#service?.closed()
+        this.#settled?.()
+      },
+      finished: async () => {
+        await this.#serving
+        if (this.#owed === undefined || hub.closing !== undefined) return
+        await new Promise<void>((resolve) => {
+          this.#settled = resolve
+        })
+      },
       intake(pipe, message) {
         const length = envelopeLength(message)
         if (length > 0 && length < message.length) return true
@@ -116,6 +127,7 @@ export class Reply<S = MessageLike, R = Same<MessageLike, S, Message, S>> extend
     if (pipe.state === "ready") pipe.push([...envelope, ...message])
     else hub.dropped("unroutable", 1, pipe)
     this.#owed = undefined
+    this.#settled?.()
     hub.inbox?.reopen()
     return ACCEPTED
   }
