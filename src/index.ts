@@ -1,6 +1,7 @@
 /// <reference types="node" preserve="true" />
 // The public door of `brokerless`. Re-exports only.
 
+export type { Bytes } from "./bytes.ts"
 export type { Codec } from "./codec/codec.ts"
 export {
   AbortError,

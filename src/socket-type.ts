@@ -14,7 +14,11 @@ const LEGAL_PEERS = {
   ROUTER: ["REQ", "DEALER", "ROUTER"],
 } as const
 
-/** The name of a socket type as it stands on the wire. */
+/**
+ * The name of a socket type as it stands on the wire.
+ *
+ * @useDeclaredType
+ */
 export type SocketType = keyof typeof LEGAL_PEERS
 
 /** All types, in the order of the table. */

@@ -26,7 +26,11 @@ export const DROP_REASONS = [
   "unread",
 ] as const
 
-/** Why a message was dropped; {@link DROP_REASONS} holds them all. */
+/**
+ * Why a message was dropped.
+ *
+ * @useDeclaredType
+ */
 export type DropReason = (typeof DROP_REASONS)[number]
 
 /** What waits in queues at this moment. */
