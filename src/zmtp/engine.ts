@@ -48,6 +48,8 @@ export interface EngineLimits extends DecoderLimits {
 
 /** The largest frame that is accepted before the handshake is complete. */
 const HANDSHAKE_FRAME = 8 * 1024
+/** What a seal may add to a frame: what is inside is measured once it is open. */
+const SEAL = 256
 /** Commands of the handshake have no business in traffic. */
 const HANDSHAKE_COMMANDS: ReadonlySet<string> = new Set(["READY", "HELLO", "WELCOME", "INITIATE"])
 
@@ -93,7 +95,7 @@ export class Engine {
     this.#decoder = new Decoder(this.#decoderLimits)
   }
 
-  /** Takes octets of the peer. */
+  /** Takes octets of the peer. Their memory is lent until {@link Engine.keep}. */
   push(chunk: Bytes): void {
     let offset = 0
     if (this.phase !== "traffic") {
@@ -109,6 +111,21 @@ export class Engine {
       }
     }
     this.#decoder.push(offset === 0 ? chunk : chunk.subarray(offset))
+  }
+
+  /** The memory of what was taken is wanted back. */
+  keep(): void {
+    this.#decoder.keep()
+  }
+
+  /** Memory for the octets that come next, if they are the rest of a large body. */
+  destination(): Bytes | undefined {
+    return this.phase === "traffic" ? this.#decoder.destination() : undefined
+  }
+
+  /** So many octets were put where {@link Engine.destination} said. */
+  filled(length: number): void {
+    this.#decoder.filled(length)
   }
 
   /** Whether all octets taken so far have been given out as meanings. */
@@ -178,7 +195,7 @@ export class Engine {
     if (mechanism.status === "ready") {
       this.#judgePeer(mechanism.metadata ?? new Map())
       this.phase = "traffic"
-      this.#decoderLimits.maxMessageSize = this.#limits.maxMessageSize
+      this.#decoderLimits.maxMessageSize = this.#limits.maxMessageSize + (mechanism.open === undefined ? 0 : SEAL)
       this.#decoderLimits.maxMessageFrames = this.#limits.maxMessageFrames
       return READY
     }
@@ -254,8 +271,12 @@ export class Engine {
     const { flags, body } = (this.#mechanism.open as NonNullable<Mechanism["open"]>)(sealed)
     if ((flags & SEALED_COMMAND) !== 0) return this.#command(body)
     this.#openedSize += body.length
-    if (this.#openedSize > this.#limits.maxMessageSize || this.#opened.length >= this.#limits.maxMessageFrames) {
-      throw new LimitError("maxMessageSize", "A message is over the limit of octets or frames")
+    const { maxMessageSize, maxMessageFrames } = this.#limits
+    if (this.#openedSize > maxMessageSize) {
+      throw new LimitError("maxMessageSize", `A message is over the ${maxMessageSize} octets allowed`)
+    }
+    if (this.#opened.length >= maxMessageFrames) {
+      throw new LimitError("maxMessageFrames", `A message has more than the ${maxMessageFrames} frames allowed`)
     }
     this.#opened.push(body)
     if ((flags & MORE) !== 0) return NOTHING
