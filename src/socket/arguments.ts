@@ -20,6 +20,9 @@ export type SocketArguments<S, R, Options, TypedOptions> =
   | [options: TypedOptions & { readonly codec: Codec<S, R> }]
   | ([S, Message] extends [MessageLike, R] ? [options?: Options & { readonly codec?: undefined }] : never)
 
+/** What a balancing strategy is shown of a message: the value, or its frames; no hint of what the socket sends. */
+export type Shown<S> = Same<MessageLike, NoInfer<S>, Message, NoInfer<S>>
+
 /** What a socket without a codec carries, or a value with what stands before it: a topic, a routing id. */
 export type Labelled<Raw, Value, Label> = Same<Raw, Value, Raw, readonly [label: Label, value: Value]>
 

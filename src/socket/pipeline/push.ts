@@ -1,8 +1,8 @@
 // PUSH (RFC 30): messages are spread over peers; nothing is dropped for lack of one.
 
-import type { Message, MessageLike } from "../../message.ts"
+import type { MessageLike } from "../../message.ts"
 import type { PushOptions } from "../../options.ts"
-import type { SocketArguments } from "../arguments.ts"
+import type { Shown, SocketArguments } from "../arguments.ts"
 import { valueCoding } from "../coding.ts"
 import { hubOf, Socket } from "../socket.ts"
 import { spreading } from "../spreading.ts"
@@ -10,7 +10,7 @@ import { sends, type Writable } from "../writable.ts"
 
 /** Sends each message to one of its peers, which are `Pull` sockets (RFC 30). */
 export class Push<S = MessageLike> extends Socket {
-  constructor(...[options]: SocketArguments<S, unknown, PushOptions<Message>, PushOptions<S>>) {
+  constructor(...[options]: SocketArguments<S, unknown, PushOptions<Shown<S>>, PushOptions<Shown<S>>>) {
     super("Push", "PUSH", options)
     const hub = hubOf(this)
     const { outbox, pattern } = spreading(hub, valueCoding(hub))

@@ -3,7 +3,7 @@
 import { EMPTY } from "../../bytes.ts"
 import type { Message, MessageLike } from "../../message.ts"
 import type { DealerOptions } from "../../options.ts"
-import type { Same, SocketArguments } from "../arguments.ts"
+import type { Same, Shown, SocketArguments } from "../arguments.ts"
 import { valueCoding } from "../coding.ts"
 import { type Readable, receives } from "../readable.ts"
 import { conflating, receiving } from "../receiving.ts"
@@ -13,7 +13,7 @@ import { sends, type Writable } from "../writable.ts"
 
 /** Sends each message to one of its peers, and receives from all of them: the free form of a request (RFC 28). */
 export class Dealer<S = MessageLike, R = Same<MessageLike, S, Message, S>> extends Socket {
-  constructor(...[options]: SocketArguments<S, R, DealerOptions<Message>, DealerOptions<S>>) {
+  constructor(...[options]: SocketArguments<S, R, DealerOptions<Shown<S>>, DealerOptions<Shown<S>>>) {
     super("Dealer", "DEALER", options)
     const hub = hubOf(this)
     const coding = valueCoding(hub)

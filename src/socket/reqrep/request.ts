@@ -3,7 +3,7 @@
 import { OptionError } from "../../errors.ts"
 import { describe, type Message, type MessageLike } from "../../message.ts"
 import type { RequestOptions } from "../../options.ts"
-import type { Same, SocketArguments } from "../arguments.ts"
+import type { Same, Shown, SocketArguments } from "../arguments.ts"
 import { type Coding, decodeValue, valueCoding } from "../coding.ts"
 import { Distribution } from "../distribution.ts"
 import type { Hub } from "../hub.ts"
@@ -30,7 +30,7 @@ export class Request<S = MessageLike, R = Same<MessageLike, S, Message, S>> exte
   readonly #lockStep: LockStep
   readonly #outbox: Outbox<Question>
 
-  constructor(...[options]: SocketArguments<S, R, RequestOptions<Message>, RequestOptions<S>>) {
+  constructor(...[options]: SocketArguments<S, R, RequestOptions<Shown<S>>, RequestOptions<Shown<S>>>) {
     super("Request", "REQ", options)
     const hub = hubOf(this)
     const coding = valueCoding(hub)
