@@ -10,6 +10,8 @@ import type { Balancer } from "./balancer.ts"
 export class OwnStrategy implements Balancer {
   readonly #strategy: BalanceStrategy<unknown>
   readonly #loads = new Map<Pipe, LiveLoad>()
+  /** What the application gave, where that is not the message itself: it may have to be shown again. */
+  readonly #subjects = new WeakMap<Message, unknown>()
 
   constructor(strategy: BalanceStrategy<unknown>) {
     this.#strategy = strategy
@@ -25,11 +27,12 @@ export class OwnStrategy implements Balancer {
 
   relieved(): void {}
 
-  choose(_message: Message, subject: unknown): Pipe | undefined {
+  choose(message: Message, subject: unknown): Pipe | undefined {
+    if (subject !== message) this.#subjects.set(message, subject)
     const candidates: LiveLoad[] = []
     for (const [pipe, load] of this.#loads) if (pipe.state === "ready" && pipe.hasRoom) candidates.push(load)
     if (candidates.length === 0) return undefined
-    const chosen = this.#strategy(candidates, subject)
+    const chosen = this.#strategy(candidates, this.#subjects.get(message) ?? subject)
     if (chosen === undefined) return undefined
     const load = candidates.find((candidate) => candidate === chosen)
     if (load === undefined) {

@@ -102,12 +102,21 @@ export class Distribution {
     while (backlog.length > 0) {
       if (this.#ready === 0) return false
       const message = backlog.at(0) as Message
-      const pipe = this.#balancer.choose(message, message)
+      const pipe = this.#chooseAgain(message)
       if (pipe === undefined || pipe.state !== "ready" || pipe.full) return false
       backlog.shift()
       this.#place(message, pipe)
     }
     return true
+  }
+
+  /** As `choose`, for a message that was accepted already: of what a strategy throws there is nobody left to tell. */
+  #chooseAgain(message: Message): Pipe | undefined {
+    try {
+      return this.#balancer.choose(message, message)
+    } catch {
+      return this.#balancer.adopt(message)
+    }
   }
 
   #shelve(message: Message): void {
