@@ -1,7 +1,7 @@
 // The transports over which sockets are tested, and endpoints of each. Nothing here opens anything that stays open.
 
 import { once } from "node:events"
-import { rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -24,13 +24,18 @@ const inprocCase: TransportCase = {
   named: async () => `inproc://${fresh()}`,
 }
 
+let directory: string | undefined
+
 const ipcCase: TransportCase = {
   name: "ipc",
   any: () => "ipc://*",
   async named() {
-    const path = join(tmpdir(), fresh())
-    process.once("exit", () => rmSync(path, { force: true }))
-    return `ipc://${path}`
+    if (directory === undefined) {
+      const path = mkdtempSync(join(tmpdir(), "brokerless-test-"))
+      process.once("exit", () => rmSync(path, { recursive: true, force: true }))
+      directory = path
+    }
+    return `ipc://${join(directory, `${++count}`)}`
   },
 }
 
