@@ -265,7 +265,8 @@ export interface BalanceOptions<M = Message> {
    */
   balance?: Balance<M> | undefined
   /**
-   * How many messages may be on their way to one peer without proof that it has read them. For `"least-loaded"`.
+   * How many messages may be on their way to one peer without proof that it has read them. Of no
+   * consequence to `"round-robin"`.
    * @defaultValue 256 messages
    */
   window?: number | undefined
