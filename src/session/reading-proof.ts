@@ -42,7 +42,9 @@ export class ReadingProof {
 
   /** The number of a mark set now. */
   mark(): number {
-    const number = ++this.#count
+    // Numbers begin again where four octets end; far fewer marks than that are ever unanswered.
+    this.#count = (this.#count + 1) >>> 0
+    const number = this.#count
     this.#marks.push({ number, messages: this.#messages })
     this.#messages = this.#octets = 0
     return number
@@ -53,14 +55,14 @@ export class ReadingProof {
     let read = 0
     let answered = 0
     for (const mark of this.#marks) {
-      if (mark.number > number) break
       read += mark.messages
       answered++
+      if (mark.number !== number) continue
+      this.#marks = this.#marks.slice(answered)
+      this.#pipe.unproven -= read
+      this.#pipe.relieve()
+      return
     }
-    if (answered === 0) return
-    this.#marks = this.#marks.slice(answered)
-    this.#pipe.unproven -= read
-    this.#pipe.relieve()
   }
 }
 
