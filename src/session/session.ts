@@ -190,10 +190,22 @@ export class Session implements StreamHandler, Link {
     }
     if (this.#state === "handshake") this.#write()
     this.#pump()
+    this.#engine.keep()
     if (this.#stalled && !this.#paused && !this.#engine.idle && this.#state === "ready") {
       this.#paused = true
       this.#stream.pause()
     }
+  }
+
+  destination(): Bytes | undefined {
+    return this.#deaf ? undefined : this.#engine.destination()
+  }
+
+  filled(length: number): void {
+    if (this.#deaf) return
+    this.#heartbeat?.heard()
+    this.#engine.filled(length)
+    this.#pump()
   }
 
   drained(): void {

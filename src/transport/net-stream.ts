@@ -1,15 +1,22 @@
 // A ByteStream over a socket of node:net, whatever it runs on. No protocol, no option, no endpoint.
-// Budget of write(): one callback owned by the stream, nothing of our own allocated per write or chunk.
+// Budget of write(): one callback owned by the stream, nothing of our own allocated per write or read.
 
 import type { Socket } from "node:net"
-import type { Bytes } from "../bytes.ts"
+import { allocate, type Bytes, view } from "../bytes.ts"
 import { atEndOfTick } from "../clock.ts"
+import { withOwnBuffer } from "./own-buffer.ts"
 import type { ByteStream, StreamHandler } from "./transport.ts"
+
+/** Where the reads of all sockets land, one at a time; it stays in the processor's cache. */
+const SCRATCH: Bytes = allocate(64 * 1024)
 
 /** One connected socket. It owns the socket from the constructor on. */
 export class NetStream implements ByteStream {
   readonly address: string
   readonly #socket: Socket
+  readonly #ownBuffer: boolean
+  /** Where the next read goes, when it is not the scratch. */
+  #destination: Bytes | undefined
   #handler: StreamHandler | undefined
   #error: NodeJS.ErrnoException | undefined
   /** Given up by us: nothing but `closed` is told any more. */
@@ -20,9 +27,20 @@ export class NetStream implements ByteStream {
   /** `write` answered false and `drained` is due. */
   #owed = false
 
-  constructor(socket: Socket, address: string) {
+  constructor(given: Socket, address: string) {
     this.address = address
+    const adopted = withOwnBuffer(given, {
+      buffer: () => {
+        this.#destination = this.#destroyed ? undefined : this.#handler?.destination?.()
+        return this.#destination ?? SCRATCH
+      },
+      read: (length) => this.#read(length),
+    })
+    this.#ownBuffer = adopted !== undefined
+    const socket = adopted ?? given
     this.#socket = socket
+    // Nothing is read before there is somebody to tell.
+    if (this.#ownBuffer) socket.pause()
     socket.on("error", (error) => {
       this.#error ??= error
     })
@@ -45,6 +63,10 @@ export class NetStream implements ByteStream {
       return
     }
     if (this.#socket.readableEnded) atEndOfTick(() => this.#tellEnd())
+    if (this.#ownBuffer) {
+      this.#socket.resume()
+      return
+    }
     // The listener starts the flow.
     this.#socket.on("data", (chunk: Bytes) => {
       if (!this.#destroyed) handler.data(chunk)
@@ -93,6 +115,12 @@ export class NetStream implements ByteStream {
   hold(alive: boolean): void {
     if (alive) this.#socket.ref()
     else this.#socket.unref()
+  }
+
+  #read(length: number): void {
+    if (this.#destroyed || this.#handler === undefined) return
+    if (this.#destination === undefined) this.#handler.data(view(SCRATCH.buffer, SCRATCH.byteOffset, length))
+    else this.#handler.filled?.(length)
   }
 
   #tellEnd(): void {

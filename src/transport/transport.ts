@@ -16,8 +16,12 @@ import type { DropReason, SocketStats } from "../stats.ts"
 
 /** What a session wants to be told by its stream. After `closed` nothing more is called. */
 export interface StreamHandler {
-  /** Octets arrived. They belong to the handler. */
+  /** Octets arrived. Their memory is lent for the time of the call; what is still needed afterwards is copied. */
   data(chunk: Bytes): void
+  /** Memory into which the next octets can be read directly, when the handler knows where they belong. */
+  destination?(): Bytes | undefined
+  /** That many octets were read into the beginning of what `destination` returned last. */
+  filled?(length: number): void
   /** A write that did not go out at once is now wholly in the hands of the operating system. */
   drained(): void
   /** The peer has ended its side; everything it sent was given to `data` before. */

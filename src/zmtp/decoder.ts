@@ -4,10 +4,11 @@
 // goes into a buffer of its own that grows with what arrives; a body that is whole is a view. Back-pressure is not
 // calling `next`.
 //
-// A frame that is kept must not pin a whole chunk, so small ones are views of an 8 KiB piece copied from the chunk.
+// Chunks are lent: their memory is used again for the next read. So frames are views of pieces copied from the chunk:
+// small ones of 8 KiB, because a frame that is kept must not pin more, larger ones of what is left of the chunk.
 // Budget per small message: one view, one array. Sizes are compared with the limits before anything is allocated.
 
-import { allocate, type Bytes, copy, EMPTY, view } from "../bytes.ts"
+import { allocate, type Bytes, clone, copy, EMPTY, view } from "../bytes.ts"
 import { ProtocolError } from "../errors.ts"
 import type { Frame, Message } from "../message.ts"
 import { COMMAND, LONG, LONG_HEADER, MORE, RESERVED, SHORT_HEADER } from "./frame.ts"
@@ -23,6 +24,8 @@ const SMALL = 512
 const PIECE = 8 * 1024
 /** A cut body starts with a buffer of at most this size, which grows sixteenfold once it is full. */
 const FIRST_BODY = 64 * 1024
+/** From this size on the rest of a body is worth a read of its own, straight to its place. */
+const DIRECT = 16 * 1024
 
 /** What is accepted; a limit may be lowered or raised at any time, for the frames to come. */
 export interface DecoderLimits {
@@ -52,11 +55,15 @@ export class Decoder {
   #chunk: Bytes = EMPTY
   #offset = 0
   #waiting: Bytes[] = []
+  #lent = false
   // The copied piece of the chunk that small frames are views of: it holds the chunk's octets [from, to).
   #piece: ArrayBufferLike = EMPTY.buffer
   #pieceShift = 0
   #pieceFrom = 0
   #pieceTo = 0
+  // The same for larger frames: the chunk itself, or a copy of all that is left of it.
+  #large: ArrayBufferLike | undefined
+  #largeShift = 0
   // A header that was cut.
   readonly #header: number[] = []
   // A body that was cut.
@@ -72,11 +79,32 @@ export class Decoder {
     this.#limits = limits
   }
 
-  /** Takes octets. They are looked at when `next` is called, and not copied until then. */
+  /** Takes octets. Their memory is lent until {@link Decoder.keep}. */
   push(chunk: Bytes): void {
     if (chunk.length === 0) return
-    if (this.#offset === this.#chunk.length && this.#waiting.length === 0) this.#open(chunk)
-    else this.#waiting.push(chunk)
+    if (this.#offset === this.#chunk.length && this.#waiting.length === 0) this.#open(chunk, true)
+    else this.#waiting.push(clone(chunk))
+  }
+
+  /** The memory of the chunk is wanted back: what was not looked at yet is copied. */
+  keep(): void {
+    if (!this.#lent) return
+    const rest = this.#chunk.length - this.#offset
+    if (rest > 0) this.#open(clone(view(this.#chunk.buffer, this.#chunk.byteOffset + this.#offset, rest)), false)
+    else this.#forget()
+  }
+
+  /** Memory for the octets that come next, if they are the rest of a large body. */
+  destination(): Bytes | undefined {
+    if (this.#size - this.#filled < DIRECT || !this.idle) return undefined
+    if (this.#filled === this.#body.length) this.#widen(this.#filled + 1)
+    const body = this.#body
+    return view(body.buffer, body.byteOffset + this.#filled, body.length - this.#filled)
+  }
+
+  /** So many octets were put where {@link Decoder.destination} said. */
+  filled(length: number): void {
+    this.#filled += length
   }
 
   /** Whether there are octets that `next` has not looked at. */
@@ -124,7 +152,7 @@ export class Decoder {
           if (low <= left - LONG_HEADER) {
             this.#offset += low
             const at = offset + LONG_HEADER
-            const body = low <= SMALL ? this.#small(at, low) : view(chunk.buffer, chunk.byteOffset + at, low)
+            const body = low <= SMALL ? this.#small(at, low) : this.#larger(at, low)
             const found = this.#frame(flags, body)
             if (found !== NEED_DATA) return found
             continue
@@ -206,32 +234,43 @@ export class Decoder {
     return view(this.#piece, offset + this.#pieceShift, size)
   }
 
-  #open(chunk: Bytes): void {
-    this.#chunk = chunk
-    this.#offset = 0
-    if (chunk.buffer.byteLength <= PIECE) {
-      // So little memory that the chunk itself can serve as the piece.
-      this.#piece = chunk.buffer
-      this.#pieceShift = chunk.byteOffset
-      this.#pieceFrom = 0
-      this.#pieceTo = chunk.length
-    } else {
-      this.#pieceFrom = this.#pieceTo = 0
+  /** A view of `size` octets of the chunk that may keep all of it in memory. */
+  #larger(offset: number, size: number): Frame {
+    const chunk = this.#chunk
+    if (this.#large === undefined) {
+      if (this.#lent) {
+        this.#large = clone(view(chunk.buffer, chunk.byteOffset + offset, chunk.length - offset)).buffer
+        this.#largeShift = -offset
+      } else {
+        this.#large = chunk.buffer
+        this.#largeShift = chunk.byteOffset
+      }
     }
+    return view(this.#large, offset + this.#largeShift, size)
+  }
+
+  #open(chunk: Bytes, lent: boolean): void {
+    this.#chunk = chunk
+    this.#lent = lent
+    this.#offset = 0
+    this.#pieceFrom = this.#pieceTo = 0
+    this.#large = undefined
   }
 
   #advance(): boolean {
     const chunk = this.#waiting.shift()
-    if (chunk !== undefined) {
-      this.#open(chunk)
-      return true
+    if (chunk === undefined) {
+      this.#forget()
+      return false
     }
-    // An idle connection keeps no chunk in memory.
-    this.#chunk = EMPTY
-    this.#offset = 0
-    this.#pieceFrom = this.#pieceTo = 0
+    this.#open(chunk, false)
+    return true
+  }
+
+  /** An idle connection keeps no chunk in memory. */
+  #forget(): void {
+    this.#open(EMPTY, false)
     this.#piece = EMPTY.buffer
-    return false
   }
 
   #headerOctet(): void {

@@ -1,6 +1,6 @@
 // A StreamHandler that writes down what it is told, and lets a test wait for it. Nothing about protocols.
 
-import { type Bytes, concat } from "../../src/bytes.ts"
+import { type Bytes, clone, concat } from "../../src/bytes.ts"
 import type { ByteStream, StreamHandler } from "../../src/transport/transport.ts"
 
 export class StreamRecorder implements StreamHandler {
@@ -25,7 +25,8 @@ export class StreamRecorder implements StreamHandler {
 
   data(chunk: Bytes): void {
     this.onData(chunk)
-    this.chunks.push(chunk)
+    // The memory is lent for the time of the call.
+    this.chunks.push(clone(chunk))
     this.received += chunk.length
     this.#check()
   }

@@ -371,14 +371,46 @@ describe("the memory of frames that are kept", () => {
     expect(decoder.command.buffer.byteLength).toBeLessThanOrEqual(8 * 1024)
   })
 
-  it("a small chunk serves as it is, without a copy", () => {
+  it("no frame shares the memory of a chunk, which is lent", () => {
+    for (const size of [1, 50, 512, 513, 5000]) {
+      const decoder = new Decoder(LIMITS)
+      const stream = octets(long(0, body(size)), long(0, body(size)))
+      const chunk = Buffer.from(stream)
+      decoder.push(chunk)
+      expect(decoder.next()).toBe(MESSAGE)
+      const [first] = decoder.message
+      decoder.keep()
+      chunk.fill(0xee)
+      expect(decoder.next()).toBe(MESSAGE)
+      expect(first).toEqual(body(size))
+      expect(decoder.message[0]).toEqual(body(size))
+    }
+  })
+
+  it("the rest of a large body is read straight to its place", () => {
     const decoder = new Decoder(LIMITS)
-    const chunk = Buffer.from(new ArrayBuffer(100))
-    frame(0, body(50)).copy(chunk)
-    decoder.push(chunk.subarray(0, 52))
+    const content = body(300_000)
+    const stream = octets(long(0, content))
+    decoder.push(stream.subarray(0, 1000))
+    expect(decoder.next()).toBe(NEED_DATA)
+    decoder.keep()
+    let at = 1000
+    while (at < stream.length) {
+      const place = decoder.destination()
+      if (place === undefined) {
+        decoder.push(stream.subarray(at))
+        at = stream.length
+      } else {
+        const length = Math.min(place.length, 40_000, stream.length - at)
+        stream.copy(place, 0, at, at + length)
+        decoder.filled(length)
+        at += length
+      }
+      if (at < stream.length) expect(decoder.next()).toBe(NEED_DATA)
+    }
     expect(decoder.next()).toBe(MESSAGE)
-    expect(decoder.message[0]?.buffer).toBe(chunk.buffer)
-    expect(work.copied).toBe(0)
+    expect(decoder.message[0]?.equals(content)).toBe(true)
+    expect(decoder.destination()).toBeUndefined()
   })
 
   it("copies octets of small frames once, not frame by frame", () => {
@@ -393,12 +425,12 @@ describe("the memory of frames that are kept", () => {
     expect(work.copied).toBeLessThan(stream.length * 1.01)
   })
 
-  it("a large frame that arrived in one chunk is a view of it", () => {
+  it("larger frames of one chunk are views of one copy of it", () => {
     const decoder = new Decoder(LIMITS)
-    const chunk = octets(long(0, body(20_000)))
-    decoder.push(chunk)
+    decoder.push(octets(long(0, body(20_000)), long(0, body(20_000))))
     expect(decoder.next()).toBe(MESSAGE)
-    expect(decoder.message[0]?.buffer).toBe(chunk.buffer)
-    expect(work.copied).toBe(0)
+    const [first] = decoder.message
+    expect(decoder.next()).toBe(MESSAGE)
+    expect(decoder.message[0]?.buffer).toBe(first?.buffer)
   })
 })
