@@ -61,7 +61,9 @@ export class Connector implements Connection {
       failed: (error) => {
         this.#attempt = undefined
         host.monitor.emit({ type: "connect:delay", endpoint: this.endpoint })
-        this.#later(error)
+        // What this machine cannot do at all does not get better by trying again.
+        if (error.code === "EINVAL") this.#giveUp(error)
+        else this.#later(error)
       },
     })
     this.#attempt.hold(false)

@@ -94,8 +94,8 @@ export class Heartbeat {
     this.#verdict = after(this.#setup.timeout, () => {
       // A timer that is late says nothing about the peer: first read what is there.
       nextTurn(() => {
-        if (this.#stopped || !this.#outstanding || this.#setup.paused()) return
-        if (this.#arrivals !== before) this.#judge()
+        if (this.#stopped || !this.#outstanding) return
+        if (this.#arrivals !== before || this.#setup.paused()) this.#judge()
         else this.#setup.expired(`Nothing arrived for ${this.#setup.timeout} ms after a PING`)
       })
     })

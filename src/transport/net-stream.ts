@@ -52,8 +52,11 @@ export class NetStream implements ByteStream {
     })
   }
 
+  /** The handle knows how much of a write has gone; the socket learns it only when all of it has. */
   get pending(): number {
-    return this.#socket.writableLength
+    const { _handle: handle } = this.#socket as unknown as { readonly _handle?: { readonly writeQueueSize?: number } }
+    const { writableLength } = this.#socket
+    return writableLength === 0 ? 0 : (handle?.writeQueueSize ?? writableLength)
   }
 
   start(handler: StreamHandler): void {
