@@ -6,7 +6,7 @@ import { readdirSync } from "node:fs"
 
 const folder = new URL("../build/examples/", import.meta.url)
 const names = readdirSync(folder)
-  .filter((file) => file.endsWith(".js"))
+  .filter((file) => /^\d.*\.js$/.test(file))
   .map((file) => file.slice(0, -".js".length))
 const name = process.argv[2]
 if (!names.includes(name)) {

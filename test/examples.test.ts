@@ -1,0 +1,86 @@
+// Every example, run as a person would run it: it ends by itself, complains about nothing, and prints what it promises.
+
+import { execFile } from "node:child_process"
+import { readdirSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { describe, expect, it } from "vitest"
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url))
+const run = promisify(execFile)
+
+/** What must be among the lines of each, in whatever order independent peers get their turn. */
+const LINES: Readonly<Record<string, readonly (string | RegExp)[]>> = {
+  "01-hello": ["listening at tcp://127.0.0.1:<port>", "received hello", "received several + frames + one message"],
+  "02-request-reply": [
+    "the square of 13: No answer came within 1000 ms",
+    "the square of 12: 144",
+    "the square of 99: 9801",
+    "99 of 100 answers are right",
+  ],
+  "03-weather": [
+    /^nordic radio +north\/oslo +-7 °C {2}snow$/,
+    /^nordic radio +north\/tromsø +-12 °C {2}stars$/,
+    /^town hall +south\/palermo +19 °C {2}sun$/,
+    /^everybody +north\/oslo /,
+    /^everybody +north\/tromsø /,
+    /^everybody +south\/palermo /,
+  ],
+  "04-worker-pool": [
+    /^ada +▇+ \d+$/,
+    /^edsger +▇+ \d+$/,
+    /^grace +▇+ \d+$/,
+    /^tortoise +▇+ \d+$/,
+    "the sum of all squares up to 300² is 9045050, as it must be",
+  ],
+  "05-fanout-settings": [
+    "worker 1   threads=4 retries=3 verbose=1",
+    "worker 2   threads=4 retries=3 verbose=1",
+    "worker 3   threads=4 retries=3 verbose=1",
+    "latecomer  verbose=1",
+  ],
+  "06-chat": [
+    "boris  hears  anna: is anybody here?",
+    "clara  hears  anna: is anybody here?",
+    "anna   hears  boris: I am",
+    "clara  hears  boris: I am",
+  ],
+  "07-events-and-stats": [
+    "bound",
+    "a SUB joined at inproc://news",
+    "its queue is full",
+    "a message was dropped: high-water-mark",
+    "1000 messages = 100 sent + 100 waiting + 800 dropped",
+    "it left",
+    "the publisher dropped: 100 peer-left, 800 high-water-mark",
+    "the subscriber dropped: 100 unread",
+  ],
+  "08-proxy": [
+    ...["tea", "coffee", "toast", "jam", "eggs", "milk"].map(
+      (order) => new RegExp(`^${order}, served by (one|two|three)$`),
+    ),
+    "6 requests and 6 answers passed, and the tap saw 12",
+  ],
+  "09-web-streams": ["NO BROKER STANDS BETWEEN", "WHAT ONE END SAYS", "AND ANOTHER HEARS"],
+}
+
+describe("examples", () => {
+  it("are all looked at here", () => {
+    const there = readdirSync(new URL("../examples/", import.meta.url)).filter((name) => /^\d.*\.ts$/.test(name))
+    expect(there.map((name) => name.replace(/\.ts$/, ""))).toEqual(Object.keys(LINES))
+  })
+
+  it.each(Object.entries(LINES))("%s prints what it promises, and ends", async (name, expected) => {
+    // A code other than 0 rejects, and so does a program that has to be killed.
+    const { stdout, stderr } = await run(process.execPath, [`build/examples/${name}.js`], {
+      cwd: ROOT,
+      timeout: 15_000,
+    })
+    expect(stderr).toBe("")
+    const lines = stdout.trimEnd().split("\n")
+    expect(lines).toHaveLength(expected.length)
+    for (const wanted of expected) {
+      expect(lines).toContainEqual(typeof wanted === "string" ? wanted : expect.stringMatching(wanted))
+    }
+  })
+})
