@@ -21,7 +21,8 @@ export type Found = typeof NEED_DATA | typeof MESSAGE | typeof COMMAND_FRAME
 
 /** Frames up to this size pin no more than a piece. */
 const SMALL = 512
-const PIECE = 8 * 1024
+/** With the objects around it, a frame that is kept holds on to 8 KiB. */
+const PIECE = 7680
 /** A cut body starts with a buffer of at most this size, which grows sixteenfold once it is full. */
 const FIRST_BODY = 64 * 1024
 /** From this size on the rest of a body is worth a read of its own, straight to its place. */
