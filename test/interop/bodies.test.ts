@@ -5,7 +5,8 @@ import { randomBytes } from "node:crypto"
 import { Dealer, Pull, Push } from "brokerless"
 import { describe, expect, it } from "vitest"
 import * as zmq from "zeromq"
-import { type End, Meeting, TRANSPORTS, turn } from "../support/meeting.ts"
+import { type End, Meeting, TRANSPORTS } from "../support/meeting.ts"
+import { turns } from "../support/sockets.ts"
 
 const SIZES = [0, 1, 254, 255, 256, 257, 8191, 8192, 8193, 65_535, 65_536, 16 * 1024 * 1024]
 const RANDOM = randomBytes(16 * 1024 * 1024)
@@ -72,7 +73,7 @@ describe("a reader slower than its sender", () => {
       const [frame] = await from.receive()
       if (frame?.length === SIZE && frame.readUInt32BE(0) === i) inOrder++
       look()
-      await turn()
+      await turns(1)
     }
     return inOrder
   }

@@ -1,53 +1,13 @@
 // Every legal pair of socket types, ours with theirs: either binding, over every transport, messages in every direction
 // that the pair allows.
 
-import {
-  Dealer,
-  Pair,
-  Publisher,
-  Pull,
-  Push,
-  Reply,
-  Request,
-  Router,
-  type Socket,
-  type SocketType,
-  Subscriber,
-  XPublisher,
-  XSubscriber,
-} from "brokerless"
+import { type Socket, type SocketType, Subscriber } from "brokerless"
 import { describe, expect, it } from "vitest"
 import * as zmq from "zeromq"
 import { legalPeers, SOCKET_TYPES } from "../../src/socket-type.ts"
-import { type End, frames, Meeting, TRANSPORTS, turn } from "../support/meeting.ts"
-
-const OURS: Readonly<Record<SocketType, () => Socket>> = {
-  PAIR: () => new Pair(),
-  PUB: () => new Publisher(),
-  SUB: () => new Subscriber(),
-  XPUB: () => new XPublisher(),
-  XSUB: () => new XSubscriber(),
-  PUSH: () => new Push(),
-  PULL: () => new Pull(),
-  REQ: () => new Request(),
-  REP: () => new Reply(),
-  DEALER: () => new Dealer({ routingId: "ours" }),
-  ROUTER: () => new Router({ routingId: "ours" }),
-}
-
-const THEIRS: Readonly<Record<SocketType, () => zmq.Socket>> = {
-  PAIR: () => new zmq.Pair(),
-  PUB: () => new zmq.Publisher(),
-  SUB: () => new zmq.Subscriber(),
-  XPUB: () => new zmq.XPublisher(),
-  XSUB: () => new zmq.XSubscriber(),
-  PUSH: () => new zmq.Push(),
-  PULL: () => new zmq.Pull(),
-  REQ: () => new zmq.Request(),
-  REP: () => new zmq.Reply(),
-  DEALER: () => new zmq.Dealer({ routingId: "theirs" }),
-  ROUTER: () => new zmq.Router({ routingId: "theirs" }),
-}
+import { OURS, THEIRS } from "../support/every-type.ts"
+import { type End, frames, Meeting, TRANSPORTS } from "../support/meeting.ts"
+import { turns } from "../support/sockets.ts"
 
 /** What passes in every direction of every pair. */
 const MESSAGES: readonly Buffer[][] = [
@@ -91,7 +51,7 @@ async function untilSubscribed(publisher: End, subscriber: End): Promise<void> {
   })
   while (!heard) {
     await publisher.send(["probe"])
-    await turn()
+    await turns(1)
   }
   await first
   await publisher.send(["the last probe"])

@@ -3,7 +3,8 @@
 import { Fanout, Push } from "brokerless"
 import { describe, expect, it } from "vitest"
 import * as zmq from "zeromq"
-import { Meeting, TRANSPORTS, turn } from "../support/meeting.ts"
+import { Meeting, TRANSPORTS } from "../support/meeting.ts"
+import { turns } from "../support/sockets.ts"
 
 /** Reads until it gets "end", and returns the rest. */
 async function upToEnd(pull: zmq.Pull): Promise<string[]> {
@@ -51,7 +52,7 @@ describe("our Fanout", () => {
     let received = 0
     const receive = async () => expect(String((await reading.receive())[0])).toBe(String(received++))
     // Until the one has all that was accepted, and the other holds up the rest.
-    while (ours.writable || received < accepted) await (received < accepted ? receive() : turn())
+    while (ours.writable || received < accepted) await (received < accepted ? receive() : turns(1))
     expect(accepted).toBeLessThan(count)
     stuck.close()
     while (received < count) await receive()

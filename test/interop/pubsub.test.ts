@@ -4,7 +4,8 @@
 import { Publisher, Subscriber, XPublisher, XSubscriber } from "brokerless"
 import { describe, expect, it } from "vitest"
 import * as zmq from "zeromq"
-import { frames, Meeting, turn } from "../support/meeting.ts"
+import { frames, Meeting } from "../support/meeting.ts"
+import { turns } from "../support/sockets.ts"
 
 const SUBSCRIBE = 1
 const CANCEL = 0
@@ -27,7 +28,7 @@ async function untilHeard(
   })
   while (!heard) {
     await publisher.send([topic])
-    await turn()
+    await turns(1)
   }
   expect(await receiving).toEqual(frames(topic))
 }
@@ -113,7 +114,7 @@ describe("our Publisher, their Subscriber", () => {
     const theirs = meeting.theirs(new zmq.Subscriber({ invertMatching: true }))
     theirs.subscribe("not this")
     await meeting.join(ours, theirs)
-    while (ours.subscriptions.length === 0) await turn()
+    while (ours.subscriptions.length === 0) await turns(1)
     for (const topic of ["not this one", "that one", "not this", "end"]) await ours.send(topic)
     expect(await upTo("end", theirs)).toEqual(["that one"])
   })

@@ -3,7 +3,8 @@
 import { Dealer, Reply, Request, Router } from "brokerless"
 import { describe, expect, it } from "vitest"
 import * as zmq from "zeromq"
-import { frames, Meeting, once, turn } from "../support/meeting.ts"
+import { frames, Meeting, once } from "../support/meeting.ts"
+import { turns } from "../support/sockets.ts"
 
 /** Answers with "re" and the question, until the socket is closed. */
 async function answer(reply: zmq.Reply): Promise<void> {
@@ -162,7 +163,7 @@ describe("our Reply", () => {
         const finish = waiting.pop()
         if (finish !== undefined) served++
         finish?.()
-        await turn()
+        await turns(1)
       }
       expect(await receiving).toEqual(frames("", `re ${i}`))
     }
@@ -183,7 +184,7 @@ describe("our Reply", () => {
     const serving = ours.serve(
       async ([question]) => {
         most = Math.max(most, ++running)
-        await turn()
+        await turns(1)
         running--
         return `re ${question}`
       },

@@ -1,11 +1,14 @@
 // Where sockets of ours meet those of the npm package `zeromq`, theirs. Whatever a test opens here is closed with it,
 // whether the test passes or not. Nothing here judges anything.
 
+import { once as event } from "node:events"
 import { mkdtemp, rm } from "node:fs/promises"
+import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Socket } from "brokerless"
 import type * as zmq from "zeromq"
+import { turns } from "./sockets.ts"
 
 /** What carries octets between processes, theirs and ours. */
 export const TRANSPORTS = ["tcp", "ipc"] as const
@@ -40,7 +43,7 @@ export class Meeting implements AsyncDisposable {
     return socket
   }
 
-  /** Has `close` called at the end. */
+  /** Has `close` called at the end, before any socket is closed. */
   use<T extends { close(): unknown }>(resource: T): T {
     this.#closers.push(() => resource.close())
     return resource
@@ -53,11 +56,37 @@ export class Meeting implements AsyncDisposable {
     return `ipc://${join(await this.#directory, String(this.#paths++))}`
   }
 
+  /** An endpoint by its name, at which nobody is. */
+  async vacant(transport: Transport): Promise<string> {
+    if (transport === "ipc") return this.wildcard("ipc")
+    const server = createServer()
+    server.listen(0, "127.0.0.1")
+    await event(server, "listening")
+    const { port } = server.address() as AddressInfo
+    server.close()
+    await event(server, "close")
+    return `tcp://127.0.0.1:${port}`
+  }
+
   /** Binds, and returns what others can connect to. */
   async bind(socket: Anyone, endpoint?: string): Promise<string> {
     const wanted = endpoint ?? (await this.wildcard())
     const bound = await socket.bind(wanted)
     return bound ?? (socket as zmq.Socket).lastEndpoint ?? wanted
+  }
+
+  /** Binds where another socket of theirs was bound until now: they let go of it when they like. */
+  async rebind(socket: Anyone, endpoint: string): Promise<void> {
+    for (let bound = false; !bound; ) {
+      bound = await socket.bind(endpoint).then(
+        () => true,
+        (error: NodeJS.ErrnoException) => {
+          if (error.code !== "EADDRINUSE") throw error
+          return false
+        },
+      )
+      await turns(1)
+    }
   }
 
   /** Binds one, connects the other, and waits for the handshakes of those that are ours. */
@@ -74,16 +103,11 @@ export class Meeting implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#closers.map((close) => close()))
     for (const socket of this.#theirs) socket.close()
     await Promise.all(this.#ours.map((socket) => socket.close({ linger: 0 })))
-    await Promise.all(this.#closers.map((close) => close()))
     if (this.#directory !== undefined) await rm(await this.#directory, { recursive: true, force: true })
   }
-}
-
-/** Lets the event loop turn once. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** The next event of that type at a socket of theirs. */
