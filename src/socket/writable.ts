@@ -29,11 +29,14 @@ const methods = {
     return (hubOf(this).outbox as Outbox<unknown>).trySend(message)
   },
   toWritableStream(this: Socket & Writable<unknown>): WritableStream<unknown> {
-    const aborted = new AbortController()
     return new WritableStream<unknown>(
       {
-        write: (message) => this.send(message, { timeout: -1, signal: aborted.signal }),
-        abort: (reason) => aborted.abort(reason),
+        write: (message, controller) => {
+          // The stream's own signal, which the declarations do not know: the `abort` of a sink is called only when its
+          // last write has settled.
+          const { signal } = controller as unknown as { readonly signal: AbortSignal }
+          return this.send(message, { timeout: -1, signal })
+        },
       },
       { highWaterMark: 1 },
     )
