@@ -81,6 +81,7 @@ export class Session implements StreamHandler, Link {
   #stalled = false
   #paused = false
   #halted = false
+  #discarding = false
   #deaf = false
   // Time.
   #deadline: Timer | undefined
@@ -389,14 +390,16 @@ export class Session implements StreamHandler, Link {
     const engine = this.#engine
     let messages = 0
     let octets = 0
+    let unread = 0
     let more = this.#pipe === undefined || !this.#established || this.#pipe.wantsMore
-    while (more && !this.#deaf) {
+    while ((more || this.#discarding) && !this.#deaf) {
       const meaning = engine.next()
       if (meaning === MESSAGE) {
         const message = engine.message
         messages++
         octets += sizeOf(message)
-        more = (this.#pipe as Pipe).deliver(message)
+        if (this.#discarding) unread++
+        else more = (this.#pipe as Pipe).deliver(message)
         continue
       }
       if (meaning === NOTHING) break
@@ -406,6 +409,7 @@ export class Session implements StreamHandler, Link {
           break
         case SUBSCRIBE:
         case CANCEL: {
+          if (this.#discarding) break
           const pipe = this.#pipe as Pipe
           pipe.owner.pipeSubscribed(pipe, meaning === SUBSCRIBE ? "subscribe" : "cancel", engine.topic)
           more = pipe.wantsMore
@@ -425,6 +429,7 @@ export class Session implements StreamHandler, Link {
     }
     this.#stalled = !more
     if (messages === 0) return
+    if (unread > 0) this.#host.dropped("unread", unread, this.#pipe)
     const total = this.#host.stats
     total.messagesReceived += messages
     total.bytesReceived += octets
@@ -501,8 +506,10 @@ export class Session implements StreamHandler, Link {
     }
   }
 
+  /** From now on messages are counted and no more: the peer may think that they have arrived. */
   #ignoreInput(): void {
-    this.#deaf = true
+    this.#discarding = true
+    this.#pump()
     if (this.#paused) this.#stream.resume()
   }
 

@@ -360,7 +360,7 @@ export class Hub implements SocketHost, PipeOwner {
       this.monitor.emit({ type: "close", endpoint: binding.endpoint })
     })
     await null
-    this.#countUnread()
+    this.inbox?.discard((count, pipe) => this.dropped("unread", count, pipe))
     for (const pipe of this.ready) this.#dismiss(pipe)
     const ended = new Promise<void>((resolve) => {
       this.#settled = resolve
@@ -448,13 +448,6 @@ export class Hub implements SocketHost, PipeOwner {
       return true
     }
     return false
-  }
-
-  #countUnread(): void {
-    for (const pipe of this.ready) {
-      const unread = pipe.inbound.drain().length
-      if (unread > 0) this.dropped("unread", unread, pipe)
-    }
   }
 
   #spread(): void {

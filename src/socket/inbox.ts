@@ -144,6 +144,16 @@ export class Inbox<R> {
     this.#emptied?.()
   }
 
+  /** Throws away what nobody has read; `discarded` is told how many messages of each peer that were. */
+  discard(discarded: (count: number, pipe: Pipe) => void): void {
+    for (let pipe = this.#turns.head(); pipe !== undefined; pipe = this.#turns.head()) {
+      let count = 0
+      while (pipe.pop() !== undefined) count++
+      this.#turns.retire()
+      if (count > 0) discarded(count, pipe)
+    }
+  }
+
   /** Resolves when all that has arrived was handed out, or nothing is handed out any more. */
   whenEmpty(): Promise<void> {
     if (this.#closed || !this.#holdsMessages) return Promise.resolve()
