@@ -32,14 +32,22 @@ export class Meeting implements AsyncDisposable {
 
   /** Takes care of a socket of ours. */
   ours<S extends Socket>(socket: S): S {
-    this.#ours.push(socket)
-    return socket
+    return this.either(socket)
   }
 
   /** Takes care of a socket of theirs. */
   theirs<S extends zmq.Socket>(socket: S): S {
-    socket.linger = 0
-    this.#theirs.push(socket)
+    return this.either(socket)
+  }
+
+  /** Takes care of a socket, whosever it is. */
+  either<S extends Anyone>(socket: S): S {
+    if (socket instanceof Socket) {
+      this.#ours.push(socket)
+    } else {
+      socket.linger = 0
+      this.#theirs.push(socket)
+    }
     return socket
   }
 
