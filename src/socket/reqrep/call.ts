@@ -106,8 +106,14 @@ export class Call implements Asker {
     const question = this.#question
     this.#question = undefined
     if (question === undefined) return
-    if (this.#setup.asking.isOpen(question)) this.#setup.asking.forget(question)
-    else this.#setup.outbox.withdraw(question)
+    const { asking, outbox } = this.#setup
+    if (asking.isOpen(question)) {
+      asking.forget(question)
+      // It counted against the mark; whoever waits may take its place.
+      outbox.serve()
+    } else {
+      outbox.withdraw(question)
+    }
   }
 }
 
