@@ -28,6 +28,7 @@ import {
   untilPeers,
   waits,
 } from "./support/sockets.ts"
+import { TRANSPORTS } from "./support/transports.ts"
 
 /** More than any operating system swallows, in messages that are told apart by their last frame. */
 const MANY = 30
@@ -481,6 +482,29 @@ describe("over many kills", () => {
       await losses.expectTold()
     },
   )
+})
+
+describe.each(TRANSPORTS)("over $name", ({ any }) => {
+  it.each(["worker", "sender"] as const)("what the %s that closes first leaves behind is counted", async (first) => {
+    for (let cycle = 0; cycle < 30; cycle++) {
+      await using push = new Push({ linger: 20 })
+      await using pull = new Pull({ receiveHighWaterMark: 10 })
+      await join(pull, await push.bind(any()), push)
+      let sent = 0
+      while (sent < 500 && push.trySend("x".repeat(cycle * 20))) if (++sent % 10 === 0) await turns(1)
+      const closing = first === "sender" ? push.close() : undefined
+      await turns(cycle % 4)
+      let received = 0
+      while (received < 50 && pull.tryReceive() !== undefined) received++
+      await turns(cycle % 3)
+      await pull.close()
+      await (closing ?? push.close({ linger: 0 }))
+      const { "in-flight": uncertain, linger, "peer-left": left } = push.stats.dropped
+      const known = received + pull.stats.dropped.unread + linger + left
+      expect(known).toBeLessThanOrEqual(sent)
+      expect(known + uncertain).toBeGreaterThanOrEqual(sent)
+    }
+  })
 })
 
 /** Who received what, each message once. */

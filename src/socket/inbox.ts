@@ -148,7 +148,9 @@ export class Inbox<R> {
   discard(discarded: (count: number, pipe: Pipe) => void): void {
     for (let pipe = this.#turns.head(); pipe !== undefined; pipe = this.#turns.head()) {
       let count = 0
-      while (pipe.pop() !== undefined) count++
+      // Room fetches more: of a peer that has gone what came with the last octets, of one that is there too much.
+      if (pipe.state === "gone") while (pipe.pop() !== undefined) count++
+      else count = pipe.inbound.drain().length
       this.#turns.retire()
       if (count > 0) discarded(count, pipe)
     }
