@@ -227,6 +227,7 @@ export class Session implements StreamHandler, Link {
   closed(error?: NodeJS.ErrnoException): void {
     this.#leave(error)
     this.#state = "over"
+    cancel(this.#deadline)
     const lost = this.#inFlight
     if (lost !== undefined) {
       this.#inFlight = undefined
@@ -252,8 +253,11 @@ export class Session implements StreamHandler, Link {
   /** Writes what there is, until nothing is left or the operating system takes no more. */
   #write(): void {
     if (this.#inFlight !== undefined || this.#state === "closing" || this.#state === "over") return
-    cancel(this.#delay)
-    this.#delay = undefined
+    if (this.#delay !== undefined) {
+      cancel(this.#delay)
+      this.#delay = undefined
+      this.#scheduled = false
+    }
     for (let batch = this.#gather(); batch !== undefined; batch = this.#gather()) {
       if (batch.messages > 0) this.#countWrite()
       if (!this.#stream.write(batch.chunks)) {
@@ -392,43 +396,51 @@ export class Session implements StreamHandler, Link {
     let octets = 0
     let unread = 0
     let more = this.#pipe === undefined || !this.#established || this.#pipe.wantsMore
-    while ((more || this.#discarding) && !this.#deaf) {
-      const meaning = engine.next()
-      if (meaning === MESSAGE) {
-        const message = engine.message
-        messages++
-        octets += sizeOf(message)
-        if (this.#discarding) unread++
-        else more = (this.#pipe as Pipe).deliver(message)
-        continue
-      }
-      if (meaning === NOTHING) break
-      switch (meaning) {
-        case READY:
-          this.#welcome()
-          break
-        case SUBSCRIBE:
-        case CANCEL: {
-          if (this.#discarding) break
-          const pipe = this.#pipe as Pipe
-          pipe.owner.pipeSubscribed(pipe, meaning === SUBSCRIBE ? "subscribe" : "cancel", engine.topic)
-          more = pipe.wantsMore
-          break
+    try {
+      while ((more || this.#discarding) && !this.#deaf) {
+        const meaning = engine.next()
+        if (meaning === MESSAGE) {
+          const message = engine.message
+          messages++
+          octets += sizeOf(message)
+          if (this.#discarding) unread++
+          else more = (this.#pipe as Pipe).deliver(message)
+          continue
         }
-        case PING:
-          // While output is blocked only the newest is remembered, so that a flood of PINGs gathers nothing.
-          if (this.#inFlight !== undefined) this.#pongs = []
-          this.#pongs.push(engine.context)
-          this.#heartbeat?.promised(engine.timeToLive)
-          this.flush(false)
-          break
-        case PONG:
-          this.#answered(engine.context)
-          break
+        if (meaning === NOTHING) break
+        switch (meaning) {
+          case READY:
+            this.#welcome()
+            break
+          case SUBSCRIBE:
+          case CANCEL: {
+            // A pipe that was released means nothing to the socket any more.
+            if (this.#state !== "ready") break
+            const pipe = this.#pipe as Pipe
+            pipe.owner.pipeSubscribed(pipe, meaning === SUBSCRIBE ? "subscribe" : "cancel", engine.topic)
+            more = pipe.wantsMore
+            break
+          }
+          case PING:
+            // While output is blocked only the newest is remembered, so that a flood of PINGs gathers nothing.
+            if (this.#inFlight !== undefined) this.#pongs = []
+            this.#pongs.push(engine.context)
+            this.#heartbeat?.promised(engine.timeToLive)
+            this.flush(false)
+            break
+          case PONG:
+            this.#answered(engine.context)
+            break
+        }
       }
+    } finally {
+      // Also what came before an illegal frame has been delivered.
+      this.#stalled = !more
+      if (messages > 0) this.#countReceived(messages, octets, unread)
     }
-    this.#stalled = !more
-    if (messages === 0) return
+  }
+
+  #countReceived(messages: number, octets: number, unread: number): void {
     if (unread > 0) this.#host.dropped("unread", unread, this.#pipe)
     const total = this.#host.stats
     total.messagesReceived += messages
