@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { type Case, FLOORS, FULL } from "./cases.ts"
 import { brief, disturbance, machine, meetsFloor, type Outcome, ratioOf, table } from "./report.ts"
-import { runTrial } from "./trial.ts"
+import { type Placement, runTrial } from "./trial.ts"
 
 const { values } = parseArgs({
   options: {
@@ -12,17 +12,24 @@ const { values } = parseArgs({
     only: { type: "string", default: "" },
     runs: { type: "string", default: "5" },
     seconds: { type: "string", default: "1" },
+    placement: { type: "string", default: "free" },
     json: { type: "string" },
   },
 })
 const runs = positive("--runs", values.runs)
 const seconds = positive("--seconds", values.seconds)
+const placement = values.placement as Placement
+if (!["free", "together", "apart"].includes(placement)) {
+  throw new Error(`--placement must be free, together or apart, got ${JSON.stringify(placement)}`)
+}
 const cases = (values.full ? FULL : FLOORS).filter(({ name }) => plain(name).includes(plain(values.only)))
 if (cases.length === 0) throw new Error(`No case has ${JSON.stringify(values.only)} in its name`)
 
 const warning = disturbance()
 console.log(machine())
-console.log(`${runs} runs of about ${seconds} s on each side, alternating; medians, lowest – highest`)
+console.log(
+  `${runs} runs of about ${seconds} s on each side, alternating; medians, lowest – highest; placement ${placement}`,
+)
 if (warning !== undefined) console.log(warning)
 
 const outcomes: Outcome[] = []
@@ -49,7 +56,10 @@ if (values.json !== undefined) {
     ...outcome,
     ...(outcome.error === undefined ? { ratio: ratioOf(outcome), floorMet: meetsFloor(outcome) } : {}),
   }))
-  writeFileSync(values.json, `${JSON.stringify({ machine: machine(), runs, seconds, outcomes: records }, null, 2)}\n`)
+  writeFileSync(
+    values.json,
+    `${JSON.stringify({ machine: machine(), runs, seconds, placement, outcomes: records }, null, 2)}\n`,
+  )
 }
 
 /** Alternates between the two, and lets each begin as often as the other. */
@@ -59,7 +69,7 @@ async function compare(work: Case, started: (run: number) => void): Promise<Outc
     for (let run = 1; run <= runs; run++) {
       started(run)
       const sides = run % 2 === 1 ? (["subject", "opponent"] as const) : (["opponent", "subject"] as const)
-      for (const side of sides) outcome[side].push(await runTrial(work[side], seconds))
+      for (const side of sides) outcome[side].push(await runTrial(work[side], seconds, placement))
     }
   } catch (error) {
     outcome.error = error instanceof Error ? error.message : String(error)

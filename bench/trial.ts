@@ -13,6 +13,9 @@ export interface Trial {
   messagesPerWrite?: number
 }
 
+/** Where the two processes run: where the kernel likes, both on one core, or each on a core of its own. */
+export type Placement = "free" | "together" | "apart"
+
 interface Lap {
   seconds: number
   messagesPerWrite?: number
@@ -24,10 +27,15 @@ const WARM = 0.25
 const ROUNDS = { warm: 5000, measured: 20_000 }
 
 /** Runs a setup once, for about that many seconds. */
-export async function runTrial(setup: Setup, seconds: number): Promise<Trial> {
+export async function runTrial(setup: Setup, seconds: number, placement: Placement): Promise<Trial> {
   const near = new WorkerProcess()
   const far = setup.transport === "inproc" ? near : new WorkerProcess()
   try {
+    // Before the library is loaded, so that every thread it starts inherits the core.
+    if (placement !== "free") {
+      near.pin(0)
+      if (far !== near) far.pin(placement === "together" ? 0 : 1)
+    }
     return setup.kind === "stream"
       ? await streamTrial(setup, seconds, near, far)
       : await exchangeTrial(setup, seconds, near, far)
@@ -60,8 +68,7 @@ async function streamTrial(
     return { seconds: arrival.seconds, messagesPerWrite: written.messages / written.writes }
   }
 
-  const messages = await warmUp(seconds, async (count) => (await lap(count)).seconds)
-  const measured = await lap(messages)
+  const { messages, measured } = await fill(seconds, lap)
   await Promise.all([far.ask("sinks", "close", []), near.ask("source", "close", [])])
   return { ...measured, figure: (messages * copies) / measured.seconds }
 }
@@ -80,17 +87,30 @@ async function exchangeTrial(
     if (p50 === undefined || p99 === undefined) throw new Error("The round trips were not measured")
     trial = { figure: p50, p99 }
   } else {
-    const questions = await warmUp(seconds, async (count) => (await near.ask("caller", "lap", [count])).seconds)
-    trial = { figure: questions / (await near.ask("caller", "lap", [questions])).seconds }
+    const { messages, measured } = await fill(seconds, (questions) => near.ask("caller", "lap", [questions]))
+    trial = { figure: messages / measured.seconds }
   }
   await Promise.all([near.ask("caller", "close", []), far.ask("echo", "close", [])])
   return trial
 }
 
-/** Runs ever longer laps; resolves to how many messages fill the time. */
-async function warmUp(seconds: number, lap: (count: number) => Promise<number>): Promise<number> {
-  for (let count = 64; ; count *= 4) {
-    const taken = await lap(count)
-    if (taken >= WARM) return Math.max(2, Math.round((count * seconds) / taken))
+/**
+ * Runs ever longer laps to warm up, then one that fills the time. If something slowed the warm-up down, that one is
+ * over too soon to mean anything; it is then one more lap of warm-up, whatever its figure.
+ */
+async function fill<L extends Lap>(
+  seconds: number,
+  lap: (messages: number) => Promise<L>,
+): Promise<{ messages: number; measured: L }> {
+  let messages = 64
+  let measured = await lap(messages)
+  while (measured.seconds < WARM) {
+    messages *= 4
+    measured = await lap(messages)
   }
+  do {
+    messages = Math.max(2, Math.round((messages * seconds) / measured.seconds))
+    measured = await lap(messages)
+  } while (measured.seconds < seconds / 2)
+  return { messages, measured }
 }

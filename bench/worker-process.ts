@@ -1,6 +1,6 @@
 // The parent's end of a worker process: asks it to do things and hands back what it answers.
 
-import { type ChildProcess, fork } from "node:child_process"
+import { type ChildProcess, execFileSync, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import type { Order, Report, Roles } from "./worker.ts"
 
@@ -35,6 +35,11 @@ export class WorkerProcess {
         resolve()
       })
     })
+  }
+
+  /** Keeps the process, with all its threads, on one core. Needs `taskset`, which Linux has. */
+  pin(core: number): void {
+    execFileSync("taskset", ["--all-tasks", "--cpu-list", "--pid", String(core), String(this.#child.pid)])
   }
 
   /** Has a role do something. Rejects when it fails, when the process ends, or after `limit` milliseconds. */
