@@ -67,6 +67,7 @@ export class Session implements StreamHandler, Link {
   #pipe: Pipe | undefined
   #state: "handshake" | "ready" | "finishing" | "closing" | "over" = "handshake"
   #established = false
+  #left = false
   #error: Error | undefined
   #resolveDone: () => void = () => {}
   // Outbound.
@@ -192,10 +193,13 @@ export class Session implements StreamHandler, Link {
     if (this.#state === "handshake") this.#write()
     this.#pump()
     this.#engine.keep()
-    if (this.#stalled && !this.#paused && !this.#engine.idle && this.#state === "ready") {
-      this.#paused = true
-      this.#stream.pause()
-    }
+    this.#pauseIfStalled()
+  }
+
+  #pauseIfStalled(): void {
+    if (!this.#stalled || this.#paused || this.#engine.idle || this.#state !== "ready") return
+    this.#paused = true
+    this.#stream.pause()
   }
 
   destination(): Bytes | undefined {
@@ -207,6 +211,8 @@ export class Session implements StreamHandler, Link {
     this.#heartbeat?.heard()
     this.#engine.filled(length)
     this.#pump()
+    this.#engine.keep()
+    this.#pauseIfStalled()
   }
 
   drained(): void {
@@ -414,9 +420,9 @@ export class Session implements StreamHandler, Link {
             break
           case SUBSCRIBE:
           case CANCEL: {
-            // A pipe that was released means nothing to the socket any more.
-            if (this.#state !== "ready") break
             const pipe = this.#pipe as Pipe
+            // A pipe that was released means nothing to the socket any more.
+            if (pipe.state !== "ready") break
             pipe.owner.pipeSubscribed(pipe, meaning === SUBSCRIBE ? "subscribe" : "cancel", engine.topic)
             more = pipe.wantsMore
             break
@@ -535,7 +541,8 @@ export class Session implements StreamHandler, Link {
 
   /** The pipe is released, and what has to be said is said; once. */
   #leave(error: Error | undefined): void {
-    if (this.#state === "closing" || this.#state === "over") return
+    if (this.#left) return
+    this.#left = true
     this.#error = error
     cancel(this.#deadline)
     cancel(this.#stall)

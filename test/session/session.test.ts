@@ -563,6 +563,21 @@ describe("reading", () => {
     expect(rig.hub.subscriptions).toEqual(["subscribe A"])
   })
 
+  it("ends once though an illegal frame comes to light while it ends", async () => {
+    const rig = SessionRig.ready("DEALER", { cls: "Dealer", options: { ...QUIET, maxBufferedBytes: 100 } })
+    rig.stream.blocked = true
+    rig.push("in flight")
+    await endOfTick()
+    rig.push("x".repeat(100))
+    rig.stream.receive(Buffer.concat([message("1"), Buffer.of(0x80, 0)]))
+    rig.session.abort(undefined)
+    await endOfTick()
+    expect(rig.hub.eventTypes.filter((type) => type === "disconnect")).toHaveLength(1)
+    expect(rig.ends).toHaveLength(1)
+    expect(rig.end.error).toBeUndefined()
+    expect(rig.read()).toEqual(["1"])
+  })
+
   it("reads nothing more than what has arrived once it is halted, and can still be ended in good order", async () => {
     const rig = pull()
     rig.stream.receive(message("1"))
