@@ -27,6 +27,8 @@ const PIECE = 7680
 const FIRST_BODY = 64 * 1024
 /** From this size on the rest of a body is worth a read of its own, straight to its place. */
 const DIRECT = 16 * 1024
+/** Where the header of a large frame is read; lent by one decoder after the other, like any chunk. */
+const STAGING: Bytes = allocate(4 * 1024)
 
 /** What is accepted; a limit may be lowered or raised at any time, for the frames to come. */
 export interface DecoderLimits {
@@ -57,6 +59,10 @@ export class Decoder {
   #offset = 0
   #waiting: Bytes[] = []
   #lent = false
+  /** Whether the body read last was large. */
+  #afterLarge = false
+  /** Whether the next octets go straight to the body. */
+  #directed = false
   // The copied piece of the chunk that small frames are views of: it holds the chunk's octets [from, to).
   #piece: ArrayBufferLike = EMPTY.buffer
   #pieceShift = 0
@@ -95,9 +101,15 @@ export class Decoder {
     else this.#forget()
   }
 
-  /** Memory for the octets that come next, if they are the rest of a large body. */
+  /**
+   * Memory for the octets that come next, if they are the rest of a large body, or the header of what is probably
+   * another one: reading little then leaves the most of it for a read straight to its place.
+   */
   destination(): Bytes | undefined {
-    if (this.#size - this.#filled < DIRECT || !this.idle) return undefined
+    this.#directed = false
+    if (!this.idle) return undefined
+    if (this.#size - this.#filled < DIRECT) return this.#afterLarge ? STAGING : undefined
+    this.#directed = true
     if (this.#filled === this.#body.length) this.#widen(this.#filled + 1)
     const body = this.#body
     return view(body.buffer, body.byteOffset + this.#filled, body.length - this.#filled)
@@ -105,7 +117,8 @@ export class Decoder {
 
   /** So many octets were put where {@link Decoder.destination} said. */
   filled(length: number): void {
-    this.#filled += length
+    if (this.#directed) this.#filled += length
+    else this.push(view(STAGING.buffer, STAGING.byteOffset, length))
   }
 
   /** Whether there are octets that `next` has not looked at. */
@@ -200,6 +213,7 @@ export class Decoder {
 
   /** A frame is whole. */
   #frame(flags: number, body: Frame): Found {
+    this.#afterLarge = body.length > DIRECT
     if (flags <= LONG && this.#frames.length === 0 && (flags & MORE) === 0) {
       this.message = [body]
       return MESSAGE

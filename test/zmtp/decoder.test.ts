@@ -410,6 +410,32 @@ describe("the memory of frames that are kept", () => {
     }
     expect(decoder.next()).toBe(MESSAGE)
     expect(decoder.message[0]?.equals(content)).toBe(true)
+  })
+
+  it("after a large body little is read, so that the next one too goes straight to its place", () => {
+    const decoder = new Decoder(LIMITS)
+    const content = body(60_000)
+    decoder.push(octets(long(0, content)))
+    expect(decoder.next()).toBe(MESSAGE)
+    decoder.keep()
+    const next = octets(long(0, content))
+    const place = decoder.destination() as Buffer
+    expect(place.length).toBeLessThanOrEqual(4096)
+    next.copy(place, 0, 0, place.length)
+    decoder.filled(place.length)
+    expect(decoder.next()).toBe(NEED_DATA)
+    decoder.keep()
+    const rest = decoder.destination() as Buffer
+    expect(next.copy(rest, 0, place.length)).toBe(next.length - place.length)
+    decoder.filled(next.length - place.length)
+    expect(decoder.next()).toBe(MESSAGE)
+    expect(decoder.message[0]?.equals(content)).toBe(true)
+    decoder.destination()
+    const small = octets(short(0, "small"))
+    small.copy(decoder.destination() as Buffer)
+    decoder.filled(small.length)
+    expect(decoder.next()).toBe(MESSAGE)
+    decoder.keep()
     expect(decoder.destination()).toBeUndefined()
   })
 
