@@ -1,6 +1,7 @@
-// What the benchmark asks of a library: sockets that can be driven by the very same loops on both sides. A socket is the
-// library's own object, never a wrapper, so that no contender pays for the measuring; what differs between the libraries
-// (settings, how an endpoint is learnt, how counters are read) is said once per side, in brokerless.ts and zeromq.ts.
+// What the benchmark asks of a library: sockets that can be driven by the very same loops on both sides. A socket is
+// the library's own object, never a wrapper, so that no contender pays for the measuring; what differs between the
+// libraries (settings, how an endpoint is learnt, how counters are read) is said once per side, in brokerless.ts and
+// zeromq.ts.
 
 export type ContenderName = "brokerless" | "zeromq"
 

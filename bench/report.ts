@@ -33,7 +33,8 @@ export function meetsFloor(outcome: Outcome): boolean | undefined {
 export function machine(): string {
   const model = cpus()[0]?.model.trim() ?? "unknown processor"
   const memory = Math.round(totalmem() / 2 ** 30)
-  return `Node.js ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} × ${model}, ${memory} GiB`
+  const system = `${process.platform} ${process.arch}`
+  return `Node.js ${process.version}, ${system}, ${availableParallelism()} × ${model}, ${memory} GiB`
 }
 
 /** A warning when something else keeps the machine busy. */

@@ -1,4 +1,5 @@
-// A process that plays roles: it does what its parent asks, one order after the other or several at once, and ends with it.
+// A process that plays roles: it does what its parent asks, one order after the other or several at once, and ends
+// with it.
 
 import { Caller, Echo } from "./exchange.ts"
 import { Hub, Spokes } from "./idle.ts"
