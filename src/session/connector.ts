@@ -114,8 +114,6 @@ export class Connector implements Connection {
   }
 
   #createPipe(): Pipe {
-    const pipe = this.#host.createPipe(this.endpoint, true)
-    pipe.presetRoutingId = this.#routingId
-    return pipe
+    return this.#host.createPipe(this.endpoint, true, this.#routingId)
   }
 }

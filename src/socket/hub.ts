@@ -217,8 +217,9 @@ export class Hub implements SocketHost, PipeOwner {
     return this.#accepted
   }
 
-  createPipe(endpoint: string, connecting: boolean): Pipe {
+  createPipe(endpoint: string, connecting: boolean, routingId?: Bytes): Pipe {
     const pipe = new Pipe(this.#pipeSetup, endpoint, connecting)
+    pipe.presetRoutingId = routingId
     if (connecting) {
       this.#pattern.added?.(pipe)
       this.outbox?.serve()

@@ -170,6 +170,8 @@ export class Inbox<R> {
   }
 
   #wait(want: Want, options: WaitOptions | undefined): Promise<unknown> {
+    // What was there did not decode, perhaps, and the caller has to be told rather than to wait.
+    this.#setup.check?.()
     return this.#line.wait(want, options?.timeout ?? this.#setup.timeout, options?.signal, "No message came")
   }
 

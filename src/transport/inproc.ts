@@ -179,9 +179,7 @@ class InprocConnection implements Connection {
   }
 
   #createPipe(): Pipe {
-    const pipe = this.#host.createPipe(this.endpoint, true)
-    pipe.presetRoutingId = this.#routingId
-    return pipe
+    return this.#host.createPipe(this.endpoint, true, this.#routingId)
   }
 }
 

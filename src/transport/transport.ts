@@ -112,8 +112,11 @@ export interface SocketHost {
   readonly sharesMessages: boolean
   /** Peers that came in through bound endpoints. */
   readonly acceptedPeers: number
-  /** A pipe for a peer that is to come through this endpoint; it waits until it is admitted. */
-  createPipe(endpoint: string, connecting: boolean): Pipe
+  /**
+   * A pipe for a peer that is to come through this endpoint; it waits until it is admitted. `routingId` is the name by
+   * which a Router wants to know it.
+   */
+  createPipe(endpoint: string, connecting: boolean, routingId?: Bytes): Pipe
   /**
    * The peer of this pipe has completed its handshake. Returns why it may not stay, or undefined when it is welcome;
    * then `pipe.peer` is set. The pipe's link must be in place before.
