@@ -11,7 +11,8 @@ export class Acceptor implements Binding {
   readonly #host: SocketHost
   readonly #mechanism: () => Mechanism
   readonly #shared: SharedBatch | undefined
-  readonly #pending = new Set<Session>()
+  /** Sessions without a complete handshake, the oldest first, each with the machine it comes from. */
+  readonly #pending = new Map<Session, string>()
   readonly #pendingByAddress = new Map<string, Set<Session>>()
   #listener: Listener | undefined
   #closed = false
@@ -49,8 +50,8 @@ export class Acceptor implements Binding {
       endpoint,
       pipe: undefined,
       shared: this.#shared,
-      established: () => this.#settle(session, group),
-      ended: () => this.#settle(session, group),
+      established: () => this.#settle(session),
+      ended: () => this.#settle(session),
     })
     this.#admitPending(session, group)
   }
@@ -61,7 +62,7 @@ export class Acceptor implements Binding {
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const session of [...this.#pending]) session.abort(undefined)
+    for (const session of [...this.#pending.keys()]) session.abort(undefined)
     await this.#listener?.close()
   }
 
@@ -80,25 +81,28 @@ export class Acceptor implements Binding {
   #admitPending(session: Session, group: string): void {
     const { maxPendingHandshakes, maxPendingHandshakesPerAddress } = this.#host.options
     const same = this.#pendingByAddress.get(group) ?? new Set()
-    this.#pendingByAddress.set(group, same)
-    const perAddress = group === LOCAL ? maxPendingHandshakes : maxPendingHandshakesPerAddress
-    if (perAddress > 0 && same.size >= perAddress) this.#evict(same, "maxPendingHandshakesPerAddress")
-    if (maxPendingHandshakes > 0 && this.#pending.size >= maxPendingHandshakes) {
-      this.#evict(this.#pending, "maxPendingHandshakes")
+    if (group !== LOCAL && same.size >= maxPendingHandshakesPerAddress) {
+      this.#evict(same, "maxPendingHandshakesPerAddress")
     }
-    this.#pending.add(session)
+    if (this.#pending.size >= maxPendingHandshakes) this.#evict(this.#pending.keys(), "maxPendingHandshakes")
+    this.#pending.set(session, group)
     same.add(session)
     this.#pendingByAddress.set(group, same)
   }
 
-  #evict(from: Set<Session>, limit: string): void {
+  #evict(from: Iterable<Session>, limit: string): void {
     const [oldest] = from
+    if (oldest === undefined) return
     this.#host.monitor.count("limit", this.endpoint, undefined, limit, 1)
-    oldest?.abort(new LimitedError(`Made room for a newcomer: ${limit} was reached`))
+    oldest.abort(new LimitedError(`Made room for a newcomer: ${limit} was reached`))
+    // Its end is told later than the next newcomer of the same turn may come.
+    this.#settle(oldest)
   }
 
-  #settle(session: Session, group: string): void {
-    if (!this.#pending.delete(session)) return
+  #settle(session: Session): void {
+    const group = this.#pending.get(session)
+    if (group === undefined) return
+    this.#pending.delete(session)
     const same = this.#pendingByAddress.get(group)
     if (same === undefined) return
     same.delete(session)
