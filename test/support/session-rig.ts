@@ -47,7 +47,7 @@ export class RecordingHub extends Hub implements Disposable {
       subscribed: (_, kind, topic) => this.subscriptions.push(`${kind} ${topic}`),
       ...pattern,
     })
-    for (const type of EVENTS) this.monitor.on(type, (event) => this.events.push(event))
+    for (const type of EVENTS) this.monitor.on(type, (event) => this.events.push(event as Event))
   }
 
   get eventTypes(): string[] {
