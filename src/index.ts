@@ -54,7 +54,7 @@ export type {
 } from "./options.ts"
 export type { Peer } from "./peer.ts"
 export { byKey } from "./routing/by-key.ts"
-export type { Labelled, LabelledOwn, Same, SocketArguments } from "./socket/arguments.ts"
+export type { Labelled, LabelledOwn, Same, Shown, SocketArguments } from "./socket/arguments.ts"
 export { Fanout } from "./socket/fanout.ts"
 export type { Received } from "./socket/inbox.ts"
 export { type Merged, merge } from "./socket/merge.ts"
