@@ -464,9 +464,10 @@ export class Hub implements SocketHost, PipeOwner {
 
   #queued(): Queued {
     const { backlog } = this.#pattern
-    let messages = backlog?.length ?? 0
-    for (const pipe of this.ready) messages += queuedIn(pipe).messages
+    let messages = (backlog?.length ?? 0) + (this.inbox?.unread ?? 0)
+    for (const pipe of this.ready) messages += pipe.outbound.length
     for (const { pipe } of this.#connections) if (pipe.state === "waiting") messages += pipe.outbound.length
+    for (const { pipe } of this.#lingering) if (pipe.state === "waiting") messages += pipe.outbound.length
     return { messages, bytes: this.budget.bytes }
   }
 }

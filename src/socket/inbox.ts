@@ -144,6 +144,17 @@ export class Inbox<R> {
     this.#emptied?.()
   }
 
+  /** Messages that have arrived and were not handed out, those of peers that have left included. */
+  get unread(): number {
+    let unread = 0
+    // Once around: everybody is where he was.
+    for (let i = this.#turns.length; i > 0; i--) {
+      unread += this.#turns.head()?.inbound.length ?? 0
+      this.#turns.advance()
+    }
+    return unread
+  }
+
   /** Throws away what nobody has read; `discarded` is told how many messages of each peer that were. */
   discard(discarded: (count: number, pipe: Pipe) => void): void {
     for (let pipe = this.#turns.head(); pipe !== undefined; pipe = this.#turns.head()) {
