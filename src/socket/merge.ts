@@ -18,18 +18,32 @@ export type Merged<T extends Readonly<Record<string, Readable<unknown>>>> = {
  * ```ts
  * for await (const [name, message] of merge({ jobs, news })) { … }
  * ```
+ *
+ * @throws {@link OptionError} if one of them is not a socket that receives
  */
-export async function* merge<T extends Readonly<Record<string, Readable<unknown>>>>(
+export function merge<T extends Readonly<Record<string, Readable<unknown>>>>(
   sockets: T,
 ): AsyncGenerator<Merged<T>, void, undefined> {
-  let sources = Object.entries(sockets).map(([name, socket]) => ({ name, inbox: inboxOf(name, socket) }))
+  if (typeof sockets !== "object" || sockets === null) {
+    throw new OptionError("sockets", `merge() takes an object of sockets that receive, got ${describe(sockets)}`)
+  }
+  return taking(Object.entries(sockets).map(([name, socket]) => ({ name, inbox: inboxOf(name, socket) })))
+}
+
+interface Source {
+  readonly name: string
+  readonly inbox: Inbox<unknown>
+}
+
+async function* taking<M>(all: readonly Source[]): AsyncGenerator<M, void, undefined> {
+  let sources = all
   while (sources.length > 0) {
     let found = false
     for (const { name, inbox } of sources) {
       const message = inbox.takeNow()
       if (message === SKIP) continue
       found = true
-      yield [name, message] as unknown as Merged<T>
+      yield [name, message] as M
       if (inbox.pace.spent()) await inNextTurn()
     }
     sources = sources.filter(({ inbox }) => !inbox.closed)

@@ -83,7 +83,10 @@ export abstract class Socket implements AsyncDisposable {
    * @returns a promise that resolves when ports are free and nothing is left open
    */
   close(options: CloseOptions = {}): Promise<void> {
-    const linger = options.linger ?? this.#hub.options.linger
+    if (typeof options !== "object" || options === null) {
+      throw new OptionError("options", `The options of close() must be an object, got ${describe(options)}`)
+    }
+    const { linger = this.#hub.options.linger } = options
     if (typeof linger !== "number" || !(linger >= 0 || linger === -1)) {
       throw new OptionError("linger", `linger must be -1 or a number of ms of at least 0, got ${describe(linger)}`)
     }

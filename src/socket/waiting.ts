@@ -108,6 +108,12 @@ export class WaitingLine<Item, Result> {
   }
 }
 
+/** Checks how many a call is to wait for; throws {@link OptionError}. */
+export function checkCount(count: number): void {
+  if (Number.isInteger(count) && count >= 0) return
+  throw new OptionError("count", `count must be a whole number of at least 0, got ${describe(count)}`)
+}
+
 /** Checks what was given to a call; throws {@link OptionError}, or {@link AbortError} when the signal has ended. */
 export function checkWait(options: WaitOptions): void {
   if (typeof options !== "object" || options === null) {

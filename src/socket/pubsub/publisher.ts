@@ -9,7 +9,7 @@ import type { Labelled, SocketArguments } from "../arguments.ts"
 import { topicCoding } from "../coding.ts"
 import { Outbox } from "../outbox.ts"
 import { hubOf, Socket } from "../socket.ts"
-import { checkWait, WaitingLine, type WaitOptions } from "../waiting.ts"
+import { checkCount, checkWait, WaitingLine, type WaitOptions } from "../waiting.ts"
 import { sends, type Writable } from "../writable.ts"
 import { Publishing } from "./publishing.ts"
 
@@ -73,6 +73,7 @@ export class Publisher<S = MessageLike> extends Socket {
    */
   waitForSubscribers(topic: FrameLike, count: number = 1, options: WaitOptions = {}): Promise<void> {
     try {
+      checkCount(count)
       checkWait(options)
       hubOf(this).checkOpen()
       const audience = { topic: toFrame(topic), count }

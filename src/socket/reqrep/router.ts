@@ -1,6 +1,6 @@
 // ROUTER (RFC 28): every message has the peer's routing id in front, in both directions.
 
-import { allocate, type Bytes, EMPTY, toKey } from "../../bytes.ts"
+import { allocate, type Bytes, EMPTY, isBytes, toKey } from "../../bytes.ts"
 import { random } from "../../clock.ts"
 import { type MessagingError, OptionError, StateError, UnreachableError } from "../../errors.ts"
 import { describe, type Frame, type Message, type MessageLike, toFrame } from "../../message.ts"
@@ -51,7 +51,11 @@ export class Router<S = MessageLike, R = Same<MessageLike, S, Message, S>> exten
    * @throws {@link OptionError} if the routing id is not 1 to 255 octets, begins with a zero, or names another peer
    */
   override connect(endpoint: string, options: ConnectOptions = {}): void {
-    hubOf(this).connect(endpoint, options.routingId === undefined ? undefined : this.#addresses.name(options.routingId))
+    if (typeof options !== "object" || options === null) {
+      throw new OptionError("options", `The options of connect() must be an object, got ${describe(options)}`)
+    }
+    const { routingId } = options
+    hubOf(this).connect(endpoint, routingId === undefined ? undefined : this.#addresses.name(routingId))
   }
 }
 
@@ -78,7 +82,7 @@ class AddressBook implements Pattern {
 
   /** Checks a name for a peer to come. */
   name(value: string | Bytes): Frame {
-    const id = toFrame(value)
+    const id = typeof value === "string" || isBytes(value) ? toFrame(value) : EMPTY
     if (id.length === 0 || id.length > 255 || id[0] === 0) {
       throw new OptionError(
         "routingId",

@@ -73,6 +73,7 @@ export class Service {
     handler: Handler<unknown, unknown>,
     options: ServeOptions<unknown, unknown>,
   ) {
+    checkWait(options)
     const { concurrency = 1, onError, signal } = options
     if (typeof handler !== "function") {
       throw new OptionError("handler", `handler must be a function, got ${describe(handler)}`)
@@ -86,7 +87,6 @@ export class Service {
     if (onError !== undefined && typeof onError !== "function") {
       throw new OptionError("onError", `onError must be a function, got ${describe(onError)}`)
     }
-    checkWait({ signal })
     this.#hub = hub
     this.#inbox = inbox
     this.#coding = valueCoding(hub)
