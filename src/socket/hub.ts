@@ -20,7 +20,7 @@ import { transportOf } from "../transports.ts"
 import type { Inbox } from "./inbox.ts"
 import { keepAlive } from "./keep-alive.ts"
 import type { Outbox } from "./outbox.ts"
-import { checkWait, WaitingLine, type WaitOptions } from "./waiting.ts"
+import { checkCount, checkWait, WaitingLine, type WaitOptions } from "./waiting.ts"
 
 /** What distinguishes one type of socket from another: the rules of its RFC, one line each. */
 export interface Pattern {
@@ -75,6 +75,7 @@ export class Hub implements SocketHost, PipeOwner {
   readonly #lingering = new Set<Connection>()
   /** Connections that have not ended yet, which `close` waits for. */
   readonly #open = new Set<Pipe>()
+  readonly #closingListeners = new Set<() => void>()
   readonly #forPeers = new WaitingLine<number, void>({ waiting: 0 })
   #pattern: Pattern = { joined() {}, left() {} }
   #binds = 0
@@ -197,6 +198,7 @@ export class Hub implements SocketHost, PipeOwner {
 
   waitForPeers(count: number, options: WaitOptions): Promise<void> {
     try {
+      checkCount(count)
       checkWait(options)
       this.checkOpen()
     } catch (error) {
@@ -321,6 +323,12 @@ export class Hub implements SocketHost, PipeOwner {
     if (this.closing !== undefined) throw new ClosedError("The socket is closed")
   }
 
+  /** Calls `listener` when the socket begins to close. Returns the function that takes that back. */
+  onClosing(listener: () => void): () => void {
+    this.#closingListeners.add(listener)
+    return () => this.#closingListeners.delete(listener)
+  }
+
   ref(): void {
     this.#refd = true
     this.#hold()
@@ -351,6 +359,7 @@ export class Hub implements SocketHost, PipeOwner {
 
   async #close(linger: number): Promise<void> {
     // `closing` is set by the caller once this returns at its first await: until then nobody can call back.
+    for (const listener of this.#closingListeners) listener()
     this.outbox?.close()
     this.inbox?.close()
     this.#pattern.closed?.()

@@ -49,7 +49,7 @@ export interface Proxy {
  * it ends.
  *
  * @throws {@link OptionError} if the sockets are not two different sockets of frames of which one receives and the
- * other sends
+ * other sends; {@link ClosedError} if one of them is closed
  */
 export function proxy(frontend: ProxySocket, backend: ProxySocket, options: ProxyOptions = {}): Proxy {
   return new Forwarding(frontend, backend, options)
@@ -64,8 +64,8 @@ class Forwarding implements Proxy {
   #resume: () => void = () => {}
 
   constructor(frontend: ProxySocket, backend: ProxySocket, options: ProxyOptions) {
+    checkWait(options)
     const { capture, signal } = options
-    checkWait({ signal })
     checkSocket("frontend", frontend)
     checkSocket("backend", backend)
     if (frontend === backend) throw new OptionError("backend", "frontend and backend must be different sockets")
@@ -82,9 +82,14 @@ class Forwarding implements Proxy {
     if (ways.length === 0) {
       throw new OptionError("backend", `Nothing can pass between a ${frontend.type} and a ${backend.type}`)
     }
-    const abort = (): void => this.terminate()
-    signal?.addEventListener("abort", abort, { once: true })
-    this.finished = Promise.all(ways).then(() => signal?.removeEventListener("abort", abort))
+    const terminate = (): void => this.terminate()
+    signal?.addEventListener("abort", terminate, { once: true })
+    // Whoever waits for a message on one side would not notice that the other is closed.
+    const forget = [frontend, backend].map((socket) => hubOf(socket).onClosing(terminate))
+    this.finished = Promise.all(ways).then(() => {
+      signal?.removeEventListener("abort", terminate)
+      for (const each of forget) each()
+    })
   }
 
   get stats(): ProxyStats {
@@ -134,6 +139,7 @@ function checkSocket(name: string, socket: unknown): asserts socket is Socket {
   if (hubOf(socket).options.codec !== undefined) {
     throw new OptionError(name, `${name} must be a socket of frames: a proxy forwards what it does not decode`)
   }
+  hubOf(socket).checkOpen()
 }
 
 function isReadable(socket: Socket): socket is Socket & Readable<Message> {
