@@ -250,7 +250,6 @@ export class Monitor {
   readonly #dropped: Gatherings<"message:dropped"> = new Map()
   readonly #invalid: Gatherings<"message:invalid"> = new Map()
   readonly #limits: Gatherings<"limit"> = new Map()
-  #registrations = 0
   #lost = 0
   // Closing: what was gathered is being told, and nothing is gathered any more.
   #closing = false
@@ -310,11 +309,6 @@ export class Monitor {
     let dropped = this.#lost
     for (const stream of this.#streams) dropped += stream.dropped
     return dropped
-  }
-
-  /** @internal Whether anybody listens at all: otherwise nobody needs to build an event. */
-  get hasListeners(): boolean {
-    return this.#registrations > 0 || this.#streams.size > 0
   }
 
   /** @internal Hands an event to all who listen. Never throws. */
@@ -382,7 +376,6 @@ export class Monitor {
     for (const stream of this.#streams) stream.end()
     for (const reject of this.#onClose) reject()
     this.#listeners.clear()
-    this.#registrations = 0
   }
 
   #add<T extends EventType>(type: T, listener: EventListener<T>, once: boolean): () => void {
@@ -393,7 +386,6 @@ export class Monitor {
     if (this.#closed) return () => {}
     const registration = new Registration(type, listener, once)
     this.#listeners.set(type, [...(this.#listeners.get(type) ?? []), registration])
-    this.#registrations++
     return () => this.#remove(registration)
   }
 
@@ -403,7 +395,6 @@ export class Monitor {
     const others = this.#listeners.get(registration.type)?.filter((other) => other !== registration)
     if (others === undefined) return
     this.#listeners.set(registration.type, others)
-    this.#registrations--
   }
 
   #next<T extends EventType>(type: T, signal: AbortSignal | undefined): Promise<EventOfType<T>> {

@@ -36,6 +36,7 @@ export type {
   OverflowOptions,
   PairOptions,
   PeerLoad,
+  ProbeOptions,
   PublisherOptions,
   PullOptions,
   PushOptions,

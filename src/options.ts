@@ -331,6 +331,15 @@ export interface MatchingOptions {
   invertMatching?: boolean | undefined
 }
 
+/** Options of sockets that may talk to a Router. */
+export interface ProbeOptions {
+  /**
+   * Sends an empty message to every peer as it joins, so that a Router there learns of this socket.
+   * @defaultValue false
+   */
+  probeRouter?: boolean | undefined
+}
+
 /** Options of a `Pair`. */
 export interface PairOptions extends CommonOptions, SendOptions, ReceiveOptions {}
 
@@ -358,7 +367,8 @@ export interface XPublisherOptions
     SendOptions,
     ReceiveOptions,
     OverflowOptions,
-    SubscriptionOptions {
+    SubscriptionOptions,
+    MatchingOptions {
   /**
    * Which subscriptions are received. `null`: the first to each prefix, and the end of the last; `"allSubs"`: every
    * one, and the end of the last; `"allSubsUnsubs"`: every one, and every end.
@@ -386,7 +396,8 @@ export interface RequestOptions<M = Message>
     SendOptions,
     ReceiveOptions,
     BalanceOptions<M>,
-    RoutingIdOptions {
+    RoutingIdOptions,
+    ProbeOptions {
   /**
    * Lets a request be sent while the one before is unanswered, which is then given up (RFC 28).
    * @defaultValue false
@@ -410,10 +421,11 @@ export interface DealerOptions<M = Message>
     ReceiveOptions,
     BalanceOptions<M>,
     ConflateOptions,
-    RoutingIdOptions {}
+    RoutingIdOptions,
+    ProbeOptions {}
 
 /** Options of a `Router`. */
-export interface RouterOptions extends CommonOptions, SendOptions, ReceiveOptions, RoutingIdOptions {
+export interface RouterOptions extends CommonOptions, SendOptions, ReceiveOptions, RoutingIdOptions, ProbeOptions {
   /**
    * Refuses a message for a peer that is not there, instead of dropping it.
    * @defaultValue false
@@ -424,11 +436,6 @@ export interface RouterOptions extends CommonOptions, SendOptions, ReceiveOption
    * @defaultValue false
    */
   handover?: boolean | undefined
-  /**
-   * Sends an empty message to every peer as it joins, so that a Router there learns of this socket.
-   * @defaultValue false
-   */
-  probeRouter?: boolean | undefined
 }
 
 /** Options of a `Fanout`. */
@@ -965,7 +972,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     doc: "Sends, or takes, what matches no subscription.",
     kind: yesOrNo,
     default: false,
-    on: ["Publisher", "Subscriber"],
+    on: ["Publisher", "Subscriber", "XPublisher"],
   },
   verbosity: {
     doc: "Which subscriptions are received.",
@@ -1013,7 +1020,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     doc: "Sends an empty message to every peer as it joins, so that a Router there learns of this socket.",
     kind: yesOrNo,
     default: false,
-    on: ["Router"],
+    on: ["Request", "Dealer", "Router"],
   },
 }
 

@@ -109,22 +109,6 @@ describe("listeners", () => {
     expect(() => monitor.on("constructor" as "bind", () => {})).toThrow(/no event "constructor".*peer:slow/)
     expect(() => monitor.on("bind", "x" as never)).toThrow(/must be a function, got "x"/)
     expect(() => monitor.once("bind", null as never)).toThrow(OptionError)
-    expect(monitor.hasListeners).toBe(false)
-  })
-
-  it("are known to be there, so that nobody builds events for nobody", async () => {
-    const monitor = new Monitor()
-    expect(monitor.hasListeners).toBe(false)
-    const remove = monitor.on("bind", () => {})
-    monitor.once("bind", () => {})
-    expect(monitor.hasListeners).toBe(true)
-    remove()
-    monitor.emit({ type: "bind", endpoint })
-    expect(monitor.hasListeners).toBe(false)
-    const stream = monitor[Symbol.asyncIterator]()
-    expect(monitor.hasListeners).toBe(true)
-    await stream.return()
-    expect(monitor.hasListeners).toBe(false)
   })
 })
 
@@ -201,7 +185,6 @@ describe("once", () => {
     expectTypeOf(joined).resolves.toEqualTypeOf<EventOfType<"peer:join">>()
     monitor.emit({ type: "peer:join", endpoint, peer })
     expect((await joined).peer).toBe(peer)
-    expect(monitor.hasListeners).toBe(false)
   })
 
   it("rejects when its signal is aborted, before or while it waits", async () => {
@@ -212,7 +195,6 @@ describe("once", () => {
     const late = monitor.once("bind", { signal: controller.signal })
     controller.abort("because")
     await expect(late).rejects.toMatchObject({ code: "ABORT_ERR", cause: "because" })
-    expect(monitor.hasListeners).toBe(false)
   })
 
   it("rejects when the socket is closed, before or while it waits", async () => {
@@ -265,7 +247,6 @@ describe("iterators", () => {
     })()
     monitor.emit({ type: "bind", endpoint })
     expect(await loop).toBe("bind")
-    expect(monitor.hasListeners).toBe(false)
   })
 
   it("release whoever waits when they are returned", async () => {

@@ -23,10 +23,6 @@ export class Budget {
     this.#anyStarved = true
   }
 
-  forget(resume: () => void): void {
-    this.#starved.delete(resume)
-  }
-
   release(charge: number): void {
     this.bytes -= charge
     if (this.#anyStarved && this.bytes < this.limit) this.#relieve()

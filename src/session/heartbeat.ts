@@ -58,6 +58,13 @@ export class Heartbeat {
     this.#verdict = undefined
   }
 
+  /** The peer has read what was sent after our PING, so it has read that too: its PONG may have been left out. */
+  overtaken(): void {
+    this.#outstanding = false
+    cancel(this.#verdict)
+    this.#verdict = undefined
+  }
+
   /** The peer asks to be given up unless it is heard of within `ms`. */
   promised(ms: number): void {
     cancel(this.#timeToLive)

@@ -50,8 +50,8 @@ export class ReadingProof {
     return number
   }
 
-  /** The peer has answered the mark of that number, and thereby all before it. */
-  answered(number: number): void {
+  /** The peer has answered the mark of that number, and thereby all before it; false if there is no such mark. */
+  answered(number: number): boolean {
     let read = 0
     let answered = 0
     for (const mark of this.#marks) {
@@ -61,8 +61,9 @@ export class ReadingProof {
       this.#marks = this.#marks.slice(answered)
       this.#pipe.unproven -= read
       this.#pipe.relieve()
-      return
+      return true
     }
+    return false
   }
 }
 

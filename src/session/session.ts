@@ -225,9 +225,10 @@ export class Session implements StreamHandler, Link {
   }
 
   ended(): void {
-    this.abort(
-      this.#state === "handshake" ? new ProtocolError("The peer left in the middle of its handshake") : undefined,
-    )
+    // What has arrived is whole only if nothing is left of it, and then the peer left in good order.
+    if (this.#state === "handshake") this.abort(new ProtocolError("The peer left in the middle of its handshake"))
+    else if (this.#engine.midway) this.abort(new ProtocolError("The peer left in the middle of a message"))
+    else this.abort(undefined)
   }
 
   closed(error?: NodeJS.ErrnoException): void {
@@ -462,7 +463,8 @@ export class Session implements StreamHandler, Link {
     if (heartbeat !== undefined) this.#heartbeat?.answered(heartbeat)
     const proof = pongNumber(PROOF, context)
     if (proof === undefined || this.#proof === undefined) return
-    this.#proof.answered(proof)
+    // Marks follow every PING of ours that is still unanswered, and a peer whose output is blocked answers the newest.
+    if (this.#proof.answered(proof)) this.#heartbeat?.overtaken()
     // What was sent since that mark would otherwise stay unproven until the next message.
     if (this.#pipe?.outbound.length === 0 && this.#proof.due(true)) {
       this.#pings.push(pingContext(PROOF, this.#proof.mark()))

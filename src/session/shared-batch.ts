@@ -16,7 +16,7 @@ export class SharedBatch {
     if (batch === undefined) return undefined
     const messages = this.#messages
     const length = messages.length
-    if (queue.length < length) return undefined
+    if (queue.length < length || !isWhole(batch)) return undefined
     // The ends differ first, if anything does.
     for (let i = length - 1; i >= 0; i--) if (queue.at(i) !== messages[i]) return undefined
     for (let i = 0; i < length; i++) queue.shift()
@@ -40,4 +40,11 @@ export class SharedBatch {
     this.#messages = []
     releaseBatch(batch)
   }
+}
+
+/** Whether the frames that travel by reference still have their memory: it can be taken from them within a tick. */
+function isWhole(batch: Batch): boolean {
+  let octets = 0
+  for (const chunk of batch.chunks) octets += chunk.length
+  return octets === batch.octets
 }

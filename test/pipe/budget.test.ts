@@ -38,16 +38,6 @@ describe("LIMIT-9: the budget of a socket", () => {
     expect(told).toBe(1)
   })
 
-  it("tells nobody who is no longer interested", () => {
-    const budget = taken(100)
-    let told = 0
-    const resume = () => told++
-    budget.await(resume)
-    budget.forget(resume)
-    budget.release(50)
-    expect(told).toBe(0)
-  })
-
   it("lets those who are told ask again at once, for the next time", () => {
     const budget = taken(100)
     let told = 0

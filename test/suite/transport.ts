@@ -273,7 +273,8 @@ export function transportSuite(make: () => TransportCase): void {
         for (const message of await take(pull, 400)) {
           const [who, i, body, again, last] = text(message)
           expect([again, last, body?.length]).toEqual([who, i, Number(i) * 50])
-          expect(Number(i)).toBe(next[Number(who)]++)
+          expect(Number(i)).toBe(next[Number(who)])
+          next[Number(who)] = Number(i) + 1
         }
         expect(next).toEqual([100, 100, 100, 100])
       })

@@ -1,5 +1,6 @@
 // REQ (RFC 28): asks and waits for the answer, strictly in turn; or many questions at once by `request`.
 
+import { EMPTY } from "../../bytes.ts"
 import { OptionError } from "../../errors.ts"
 import { describe, type Message, type MessageLike } from "../../message.ts"
 import type { RequestOptions } from "../../options.ts"
@@ -70,7 +71,10 @@ export class Request<S = MessageLike, R = Same<MessageLike, S, Message, S>> exte
     hub.follow({
       backlog: distribution.backlog,
       added: (pipe) => distribution.added(pipe),
-      joined: (pipe) => distribution.joined(pipe),
+      joined(pipe) {
+        if (hub.options.probeRouter) pipe.push([EMPTY])
+        distribution.joined(pipe)
+      },
       relieved: (pipe) => distribution.relieved(pipe),
       left(pipe) {
         distribution.left(pipe)
