@@ -17,7 +17,15 @@ const LONG = 2
 const COMMAND = 4
 
 /** The 64 octets with which a connection begins. */
-export function greeting({ major = 3, minor = 1, mechanism = "NULL" } = {}): Buffer {
+export function greeting({
+  major = 3,
+  minor = 1,
+  mechanism = "NULL",
+}: {
+  major?: number
+  minor?: number
+  mechanism?: string
+} = {}): Buffer {
   const octets = Buffer.alloc(64)
   octets[0] = 0xff
   octets[9] = 0x7f
@@ -105,13 +113,13 @@ export class RawPeer implements Disposable {
   }
 
   /** Connects and completes the handshake. */
-  static async join(endpoint: string, socketType: string, { minor = 1 } = {}): Promise<RawPeer> {
+  static async join(endpoint: string, socketType: string, { minor = 1 }: { minor?: number } = {}): Promise<RawPeer> {
     const peer = await RawPeer.connect(endpoint)
     await peer.handshake(socketType, { minor })
     return peer
   }
 
-  async handshake(socketType: string, { minor = 1 } = {}): Promise<void> {
+  async handshake(socketType: string, { minor = 1 }: { minor?: number } = {}): Promise<void> {
     this.send(greeting({ minor }), ready(socketType))
     while (commandName(await this.next()) !== "READY");
   }
@@ -199,7 +207,7 @@ export class RawServer implements AsyncDisposable {
   }
 
   /** Accepts and completes the handshake. */
-  async admit(socketType: string, { minor = 1 } = {}): Promise<RawPeer> {
+  async admit(socketType: string, { minor = 1 }: { minor?: number } = {}): Promise<RawPeer> {
     const peer = await this.accept()
     await peer.handshake(socketType, { minor })
     return peer

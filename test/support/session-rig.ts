@@ -15,7 +15,9 @@ import { nullMechanism } from "../../src/zmtp/null.ts"
 import { MemoryStream } from "./memory-stream.ts"
 import { greeting, ready } from "./raw-peer.ts"
 
-const TYPES = {
+export type RigClass = "Push" | "Pull" | "Pair" | "Dealer" | "Router" | "Publisher" | "Subscriber"
+
+const TYPES: Readonly<Record<RigClass, SocketType>> = {
   Push: "PUSH",
   Pull: "PULL",
   Pair: "PAIR",
@@ -23,9 +25,7 @@ const TYPES = {
   Router: "ROUTER",
   Publisher: "PUB",
   Subscriber: "SUB",
-} as const satisfies Partial<Record<SocketClass, SocketType>>
-
-export type RigClass = keyof typeof TYPES
+}
 
 /** A hub that keeps account of what its pattern and its listeners hear. */
 export class RecordingHub extends Hub implements Disposable {
