@@ -77,17 +77,19 @@ export interface EventTable {
 /** The `type` of an event. */
 export type EventType = keyof EventTable
 
-/** The event of a given type. */
-export type EventOfType<T extends EventType> = {
-  readonly type: T
-  /** The endpoint it is about, as given to `bind` or `connect`; empty if it is about the socket as a whole. */
-  readonly endpoint: string
-  /** The peer it is about, once that is known. */
-  readonly peer?: Peer | undefined
-} & Readonly<EventTable[T]>
-
 /** Any event; `type` tells which. */
-export type Event = { [T in EventType]: EventOfType<T> }[EventType]
+export type Event = {
+  [T in EventType]: {
+    readonly type: T
+    /** The endpoint it is about, as given to `bind` or `connect`; empty if it is about the socket as a whole. */
+    readonly endpoint: string
+    /** The peer it is about, once that is known. */
+    readonly peer?: Peer | undefined
+  } & Readonly<EventTable[T]>
+}[EventType]
+
+/** The event of a given type, or of one of several. */
+export type EventOfType<T extends EventType> = Extract<Event, { readonly type: T }>
 
 /** Called with each event of one type. What it throws becomes a warning of the process and disturbs nobody. */
 export type EventListener<T extends EventType> = (event: EventOfType<T>) => unknown

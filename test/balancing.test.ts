@@ -265,7 +265,7 @@ describe("byKey", () => {
     expect(await placesOf(push, pulls, KEYS)).toEqual(two)
 
     // The name of a connected peer is its endpoint: it takes its keys back when it returns.
-    await untilPeers(push, 2)
+    await untilPeers(c, 0)
     await join(push, third, c)
     expect(await placesOf(push, [a, b, c], KEYS)).toEqual(three)
   })

@@ -12,7 +12,14 @@ import type { Message } from "../message.ts"
 import { announcesRoutingId, compatible, legalPeers, type SocketType } from "../socket-type.ts"
 import { encodeSubscription, type SubscriptionKind } from "../subscription.ts"
 import { cancel, error as errorCommand, parseCommand, parseError, parsePing, subscribe } from "./command.ts"
-import { COMMAND_FRAME, Decoder, type DecoderLimits, LimitError, MESSAGE as WHOLE_MESSAGE } from "./decoder.ts"
+import {
+  COMMAND_FRAME,
+  Decoder,
+  type DecoderLimits,
+  type Found,
+  LimitError,
+  MESSAGE as WHOLE_MESSAGE,
+} from "./decoder.ts"
 import type { Encoder } from "./encoder.ts"
 import { MORE, SEALED_COMMAND } from "./frame.ts"
 import { checkMechanism, encodeGreeting, GreetingReader } from "./greeting.ts"
@@ -199,7 +206,7 @@ export class Engine {
       this.#decoderLimits.maxMessageFrames = this.#limits.maxMessageFrames
       return READY
     }
-    const found = this.#decoder.next()
+    const found = this.#handshakeFrame()
     // Some peers forget the COMMAND flag on handshake commands; libzmq reads them all the same, and so do we.
     if (found === COMMAND_FRAME) mechanism.consume(this.#decoder.command)
     else if (found === WHOLE_MESSAGE) mechanism.consume(this.#decoder.message[0] as Bytes)
@@ -214,6 +221,17 @@ export class Engine {
     }
     this.#converse()
     return undefined
+  }
+
+  /** The next frame of a handshake, whose limits are not those of traffic and go by their own name. */
+  #handshakeFrame(): Found {
+    try {
+      return this.#decoder.next()
+    } catch (error) {
+      if (!(error instanceof LimitError)) throw error
+      if (error.limit === "maxMessageSize") throw new LimitError("maxHandshakeBytes", error.message)
+      throw new ProtocolError("A message came before the handshake was complete")
+    }
   }
 
   /** Lets the mechanism say what it can, before anything else of the peer is looked at. */

@@ -3,7 +3,7 @@
 
 import type { Event } from "../../src/events.ts"
 import type { Message } from "../../src/message.ts"
-import { type ResolvedOptions, resolveOptions, type SocketClass } from "../../src/options.ts"
+import { type ResolvedOptions, resolveOptions } from "../../src/options.ts"
 import type { Pipe } from "../../src/pipe/pipe.ts"
 import { Session, type SessionEnd } from "../../src/session/session.ts"
 import type { SharedBatch } from "../../src/session/shared-batch.ts"
