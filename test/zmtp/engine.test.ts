@@ -293,9 +293,9 @@ describe("the handshake", () => {
     const fitting = Buffer.concat([greeting(), padding(8192 - overhead)])
     expectAnyway(fitting, ["ready PUSH"], { mechanism })
     const over = Buffer.concat([greeting(), padding(8192 - overhead + 1)])
-    expectAnyway(over, ["limit maxMessageSize"], { mechanism })
+    expectAnyway(over, ["limit maxHandshakeBytes"], { mechanism })
     // It is the announcement that is refused.
-    expect(feed([over.subarray(0, 64 + 9)], { mechanism }).log).toEqual(["limit maxMessageSize"])
+    expect(feed([over.subarray(0, 64 + 9)], { mechanism }).log).toEqual(["limit maxHandshakeBytes"])
   })
 
   it("LIMIT-1: takes no more octets in all than allowed, however small its frames", () => {
