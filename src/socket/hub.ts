@@ -245,6 +245,7 @@ export class Hub implements SocketHost, PipeOwner {
     if (!pipe.connecting) this.#accepted++
     void pipe.link?.done.then(() => {
       this.#open.delete(pipe)
+      this.#hold()
       this.#progress()
     })
     this.#spread()
@@ -364,7 +365,7 @@ export class Hub implements SocketHost, PipeOwner {
     this.inbox?.close()
     this.#pattern.closed?.()
     this.#forPeers.failAll(() => new ClosedError("The socket was closed"))
-    keepAlive(this, this.#refd && this.endpoints.length > 0)
+    keepAlive(this, this.#holds)
     const unbound = this.#bindings.splice(0).map(async ({ binding }) => {
       await binding.close()
       this.monitor.emit({ type: "close", endpoint: binding.endpoint })
@@ -465,10 +466,14 @@ export class Hub implements SocketHost, PipeOwner {
     this.inbox?.pace.spread(this.ready.size)
   }
 
+  /** Whether this socket holds the process: by an endpoint, or by what a peer is still to get through one it had. */
+  get #holds(): boolean {
+    const endpoints = this.#binds + this.#bindings.length + this.#connections.length
+    return this.#refd && endpoints + this.#lingering.size + this.#open.size > 0
+  }
+
   #hold(): void {
-    if (this.closing !== undefined) return
-    const open = this.#binds + this.#bindings.length + this.#connections.length + this.#lingering.size
-    keepAlive(this, this.#refd && open > 0)
+    if (this.closing === undefined) keepAlive(this, this.#holds)
   }
 
   #queued(): Queued {

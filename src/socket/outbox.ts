@@ -5,18 +5,24 @@
 import { ClosedError, CodecError } from "../errors.ts"
 import type { Message } from "../message.ts"
 import type { Pipe } from "../pipe/pipe.ts"
-import { DONE, inNextTurn, Pace } from "./pace.ts"
+import { DONE, inNextTurn, inRestingTurn, Pace } from "./pace.ts"
 import { type Count, checkWait, type Waiter, WaitingLine, type WaitOptions } from "./waiting.ts"
 
 /** The message has been taken. */
 export const ACCEPTED = 0
 /** As above, and the sender should let the event loop turn before it goes on. */
 export const ACCEPTED_SLOWLY = 1
+/** As above, and that turn may wait a moment for I/O. */
+export const ACCEPTED_RESTING = 2
 /** Nobody can take it now. */
-export const NOBODY = 2
+export const NOBODY = 3
 
 /** What became of an offer; a pipe means that the message has to wait for that one and no other. */
-export type Verdict = typeof ACCEPTED | typeof ACCEPTED_SLOWLY | typeof NOBODY | Pipe
+export type Verdict = typeof ACCEPTED | typeof ACCEPTED_SLOWLY | typeof ACCEPTED_RESTING | typeof NOBODY | Pipe
+
+function isAccepted(verdict: Verdict): boolean {
+  return verdict === ACCEPTED || verdict === ACCEPTED_SLOWLY || verdict === ACCEPTED_RESTING
+}
 
 export interface OutboxSetup<S> {
   /** Turns what the application gave into a message. Throws what the caller is to see. */
@@ -66,6 +72,7 @@ export class Outbox<S> {
       const verdict = this.#try(message, value)
       if (verdict === ACCEPTED) return this.pace.spent() ? inNextTurn() : DONE
       if (verdict === ACCEPTED_SLOWLY) return inNextTurn()
+      if (verdict === ACCEPTED_RESTING) return inRestingTurn()
       const timeout = options?.timeout ?? this.#setup.timeout
       const parcel = { message, subject: value }
       return this.#lineOf(verdict).wait(parcel, timeout, options?.signal, "No peer could take the message")
@@ -77,7 +84,7 @@ export class Outbox<S> {
   trySend(value: S): boolean {
     if (this.#closed) throw new ClosedError("The socket is closed")
     const verdict = this.#try(this.#setup.encode(value), value)
-    return verdict === ACCEPTED || verdict === ACCEPTED_SLOWLY
+    return isAccepted(verdict)
   }
 
   /** Somebody can take messages again: `pipe`, or whoever it is when undefined. Serves those who wait, in order. */
@@ -152,7 +159,7 @@ export class Outbox<S> {
       line.fail(waiter, error)
       return true
     }
-    if (verdict === ACCEPTED || verdict === ACCEPTED_SLOWLY) {
+    if (isAccepted(verdict)) {
       line.settle(waiter, undefined)
       return true
     }

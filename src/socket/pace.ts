@@ -2,7 +2,7 @@
 // loop of microtasks that lets no I/O and no timer run. So every so often one call is settled in the next turn.
 // Budget: one addition and one comparison per call; every 64th looks closer.
 
-import { atEndOfTick, nextTurn, now } from "../clock.ts"
+import { afterHolding, atEndOfTick, nextTurn, now } from "../clock.ts"
 
 /** Calls of one burst: at least this many, or so many per peer, because a turn is also what starts the next write. */
 const CALLS = 8192
@@ -62,6 +62,11 @@ export const DONE: Promise<void> = Promise.resolve()
 /** Settled in the next turn of the event loop. */
 export function inNextTurn(): Promise<void> {
   return new Promise((resolve) => nextTurn(resolve))
+}
+
+/** Settled in a turn of the event loop that waits up to a millisecond for I/O. */
+export function inRestingTurn(): Promise<void> {
+  return new Promise((resolve) => afterHolding(1, resolve))
 }
 
 /** The value, in the next turn of the event loop. */

@@ -8,11 +8,14 @@ import type { Frame, Message } from "../../message.ts"
 import type { Pipe } from "../../pipe/pipe.ts"
 import { type Addition, type GoneListener, type Removal, Subscriptions } from "../../routing/subscriptions.ts"
 import type { Hub } from "../hub.ts"
-import { ACCEPTED, ACCEPTED_SLOWLY, NOBODY, type Verdict } from "../outbox.ts"
+import { ACCEPTED, ACCEPTED_RESTING, ACCEPTED_SLOWLY, NOBODY, type Verdict } from "../outbox.ts"
 import { type OverflowPolicy, overflowPolicy } from "./overflow.ts"
 
 /** Subscriptions of a peer that left are forgotten so many at a time, so that the event loop goes on turning. */
 const SWEEP = 4096
+/** Turns of up to a millisecond that a subscriber may be waited for, and how many messages earn it another. */
+const RESTS = 50
+const MESSAGES_PER_REST = 1000
 
 export class Publishing {
   readonly subscriptions: Subscriptions<Pipe> = new Subscriptions()
@@ -20,6 +23,8 @@ export class Publishing {
   readonly #full: OverflowPolicy
   readonly #endConflation: (pipe: Pipe) => void
   readonly #matching: Pipe[] = []
+  /** Turns that subscribers were waited for, those that were earned and not taken included. */
+  readonly #rests = new Map<Pipe, number>()
   readonly #waits: boolean
   readonly #inverted: boolean
   readonly #conflate: boolean
@@ -44,7 +49,7 @@ export class Publishing {
     const pipes = this.#matching
     const count = this.#match(message[0] as Frame)
     if (this.#waits && !this.#allHaveRoom(count)) return NOBODY
-    let halfFull = false
+    let verdict: Verdict = ACCEPTED
     for (let i = 0; i < count; i++) {
       const pipe = pipes[i] as Pipe
       if (pipe.state !== "ready") continue
@@ -52,12 +57,30 @@ export class Publishing {
         this.#conflateInto(pipe, message)
       } else if (pipe.hasRoom) {
         pipe.push(message)
-        if (pipe.outbound.length * 2 >= pipe.outbound.marks.messages) halfFull = true
+        if (pipe.outbound.length * 2 >= pipe.outbound.marks.messages) verdict = this.#slower(pipe, verdict)
       } else {
         this.#full(pipe, message)
       }
     }
-    return halfFull ? ACCEPTED_SLOWLY : ACCEPTED
+    return verdict
+  }
+
+  /**
+   * A queue fills faster than its subscriber reads. One turn of the event loop for each message is all that is asked of
+   * the publisher. But a subscriber that keeps up can be held up for some milliseconds, by its collector or by the
+   * system, so a few of the turns may wait for it: as many as leave a slow one no say in the publisher's speed.
+   */
+  #slower(pipe: Pipe, verdict: Verdict): Verdict {
+    const { length, marks } = pipe.outbound
+    if (length * 4 >= marks.messages * 3) {
+      const earned = Math.floor((pipe.peer?.stats.messagesSent ?? 0) / MESSAGES_PER_REST)
+      const rests = Math.max(this.#rests.get(pipe) ?? 0, earned)
+      if (rests < earned + RESTS) {
+        this.#rests.set(pipe, rests + 1)
+        return ACCEPTED_RESTING
+      }
+    }
+    return verdict === ACCEPTED ? ACCEPTED_SLOWLY : verdict
   }
 
   /** Peers that would get this topic now. */
@@ -87,6 +110,7 @@ export class Publishing {
   /** The peer has left; `gone` is told of each of its subscriptions. */
   left(pipe: Pipe, gone?: GoneListener<Pipe>): void {
     this.#endConflation(pipe)
+    this.#rests.delete(pipe)
     const more = this.subscriptions.removePeer(pipe, SWEEP, gone)
     if (more) nextTurn(() => this.#sweep(gone))
   }
