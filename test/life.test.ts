@@ -9,6 +9,7 @@ import { Peer } from "../src/peer.ts"
 import { Pipe } from "../src/pipe/pipe.ts"
 import { Heartbeat } from "../src/session/heartbeat.ts"
 import { Session } from "../src/session/session.ts"
+import type { Said as SaidByLeaver } from "./programs/leaver.ts"
 import type { Said } from "./programs/resident.ts"
 import { Meeting } from "./support/meeting.ts"
 import { Program } from "./support/program.ts"
@@ -291,5 +292,14 @@ describe("a process", () => {
     expect(await program.next()).toBe("talked")
     expect(await program.next()).toBe("still there")
     expect(program.process.exitCode).toBe(null)
+  })
+
+  it.each(["close", "stay"])("is held by what a disconnected peer is still to get: %s", async (order) => {
+    await using pull = new Pull({ receiveHighWaterMark: 1 })
+    await using program = new Program<SaidByLeaver>("leaver", await pull.bind("tcp://127.0.0.1:*"), order)
+    const ended = once(program.process, "exit")
+    expect(await program.next()).toBe("parted")
+    for (let i = 0; i < 3; i++) expect((await pull.receive({ timeout: 10_000 }))[0]?.[0]).toBe(i)
+    expect(await ended).toEqual([0, null])
   })
 })
