@@ -29,8 +29,10 @@ export interface InboxSetup<R> {
   readonly timeout: number
 }
 
-/** What somebody waits for: one message, one with its sender, to know that there is one, or as many as there are. */
-type Want = "message" | "sender" | "look" | number
+/** What somebody waits for: one message, one as an iterator hands it on, one with its sender, to know that there is one, or as many as there are. */
+type Want = "message" | "next" | "sender" | "look" | number
+
+const END: IteratorReturnResult<undefined> = { value: undefined, done: true }
 
 export class Inbox<R> {
   readonly pace: Pace = new Pace()
@@ -126,6 +128,11 @@ export class Inbox<R> {
     return this.#count.waiting > 0 ? SKIP : this.take()
   }
 
+  /** For iterators: the next message, however long it takes, or the end. */
+  awaitNext(): Promise<IteratorResult<R, undefined>> {
+    return this.#line.wait("next", -1, undefined, "No message came") as Promise<IteratorResult<R, undefined>>
+  }
+
   get closed(): boolean {
     return this.#closed
   }
@@ -140,7 +147,10 @@ export class Inbox<R> {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#line.failAll(() => new ClosedError("The socket was closed before a message came"))
+    for (const waiter of this.#line) {
+      if (waiter.item === "next") this.#line.settle(waiter, END)
+      else this.#line.fail(waiter, new ClosedError("The socket was closed before a message came"))
+    }
     this.#emptied?.()
   }
 
@@ -228,6 +238,12 @@ export class Inbox<R> {
     return messages
   }
 
+  /** What a caller who wants it so gets for a message. */
+  #outcome(want: "message" | "next" | "sender", message: R): unknown {
+    if (want === "message") return message
+    return want === "next" ? { value: message, done: false } : { message, peer: this.#from?.peer as Peer }
+  }
+
   #serve(): void {
     // Taking a message can make room, and room can bring the next: one loop at a time.
     if (this.#serving) return
@@ -245,7 +261,7 @@ export class Inbox<R> {
         } else {
           const message = this.take()
           if (message === SKIP) return
-          this.#line.settle(waiter, want === "message" ? message : { message, peer: this.#from?.peer as Peer })
+          this.#line.settle(waiter, this.#outcome(want, message))
         }
       }
     } finally {
@@ -254,16 +270,9 @@ export class Inbox<R> {
   }
 }
 
-const END: IteratorReturnResult<undefined> = { value: undefined, done: true }
-
 /** Iterates over what arrives until the socket closes. Written by hand: a generator costs twice as much per message. */
 class InboxIterator<R> implements AsyncIterableIterator<R, undefined> {
   readonly #inbox: Inbox<R>
-  readonly #toResult = (value: R): IteratorYieldResult<R> => ({ value, done: false })
-  readonly #toEnd = (error: unknown): IteratorReturnResult<undefined> => {
-    if (error instanceof ClosedError) return END
-    throw error
-  }
   #ended = false
 
   constructor(inbox: Inbox<R>) {
@@ -279,7 +288,7 @@ class InboxIterator<R> implements AsyncIterableIterator<R, undefined> {
     } catch (error) {
       return Promise.reject(error)
     }
-    if (value === SKIP) return inbox.receive(FOR_EVER).then(this.#toResult, this.#toEnd)
+    if (value === SKIP) return inbox.awaitNext()
     const result: IteratorYieldResult<R> = { value, done: false }
     return inbox.pace.spent() ? laterInTurn(result) : Promise.resolve(result)
   }
@@ -294,6 +303,3 @@ class InboxIterator<R> implements AsyncIterableIterator<R, undefined> {
     return this
   }
 }
-
-/** Iteration has no timeout of its own; it goes on until the socket closes. */
-const FOR_EVER: WaitOptions = { timeout: -1 }

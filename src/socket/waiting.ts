@@ -18,27 +18,35 @@ export interface Count {
   waiting: number
 }
 
-/** One who waits, and in which line at the moment. */
+/** One who waits, in which line at the moment, and between whom. */
 export interface Waiter<Item, Result> {
   readonly item: Item
-  line: WaitingLine<Item, Result> | undefined
   readonly resolve: (result: Result) => void
   readonly reject: (error: unknown) => void
+  line: WaitingLine<Item, Result> | undefined
+  before: Waiter<Item, Result> | undefined
+  behind: Waiter<Item, Result> | undefined
   timer: Timer | undefined
   signal: AbortSignal | undefined
   onAbort: (() => void) | undefined
 }
 
+/**
+ * A line that anybody can leave at any time. It is linked through its waiters, because a receiver that is faster than
+ * its sender waits for every single message.
+ */
 export class WaitingLine<Item, Result> {
-  readonly #line = new Set<Waiter<Item, Result>>()
   readonly #count: Count
+  #first: Waiter<Item, Result> | undefined
+  #last: Waiter<Item, Result> | undefined
+  #length = 0
 
   constructor(count: Count) {
     this.#count = count
   }
 
   get length(): number {
-    return this.#line.size
+    return this.#length
   }
 
   /** Waits at the end of the line. `timeout` in ms, -1 for ever; `what` names in the error what did not happen. */
@@ -46,14 +54,16 @@ export class WaitingLine<Item, Result> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter<Item, Result> = {
         item,
-        line: this,
         resolve,
         reject,
+        line: undefined,
+        before: undefined,
+        behind: undefined,
         timer: undefined,
         signal: undefined,
         onAbort: undefined,
       }
-      this.#line.add(waiter)
+      this.#join(waiter)
       this.#count.waiting++
       if (timeout >= 0) {
         waiter.timer = afterHolding(timeout, () => {
@@ -69,13 +79,16 @@ export class WaitingLine<Item, Result> {
   }
 
   first(): Waiter<Item, Result> | undefined {
-    if (this.#line.size === 0) return undefined
-    for (const waiter of this.#line) return waiter
-    return undefined
+    return this.#first
   }
 
-  [Symbol.iterator](): IterableIterator<Waiter<Item, Result>> {
-    return this.#line.values()
+  /** From the first to the last; whoever is shown may leave. */
+  *[Symbol.iterator](): IterableIterator<Waiter<Item, Result>> {
+    for (let waiter = this.#first; waiter !== undefined; ) {
+      const next: Waiter<Item, Result> | undefined = waiter.behind
+      yield waiter
+      waiter = next
+    }
   }
 
   settle(waiter: Waiter<Item, Result>, result: Result): void {
@@ -89,22 +102,41 @@ export class WaitingLine<Item, Result> {
   }
 
   failAll(error: () => unknown): void {
-    for (const waiter of [...this.#line]) this.fail(waiter, error())
+    for (const waiter of [...this]) this.fail(waiter, error())
   }
 
   /** The waiter goes on waiting at the end of another line. */
   move(waiter: Waiter<Item, Result>, to: WaitingLine<Item, Result>): void {
-    this.#line.delete(waiter)
-    waiter.line = to
-    to.#line.add(waiter)
+    this.#unlink(waiter)
+    to.#join(waiter)
+  }
+
+  #join(waiter: Waiter<Item, Result>): void {
+    const last = this.#last
+    waiter.line = this
+    waiter.before = last
+    if (last === undefined) this.#first = waiter
+    else last.behind = waiter
+    this.#last = waiter
+    this.#length++
   }
 
   #leave(waiter: Waiter<Item, Result>): void {
-    if (!this.#line.delete(waiter)) return
+    if (waiter.line !== this) return
+    this.#unlink(waiter)
     this.#count.waiting--
-    waiter.line = undefined
-    cancel(waiter.timer)
+    if (waiter.timer !== undefined) cancel(waiter.timer)
     if (waiter.onAbort !== undefined) waiter.signal?.removeEventListener("abort", waiter.onAbort)
+  }
+
+  #unlink(waiter: Waiter<Item, Result>): void {
+    const { before, behind } = waiter
+    if (before === undefined) this.#first = behind
+    else before.behind = behind
+    if (behind === undefined) this.#last = before
+    else behind.before = before
+    waiter.line = waiter.before = waiter.behind = undefined
+    this.#length--
   }
 }
 
