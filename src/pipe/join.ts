@@ -33,6 +33,8 @@ export class JoinEnd implements Link {
   #state: "closed" | "open" | "finishing" | "over" = "closed"
   #early: { readonly kind: SubscriptionKind; readonly topic: Bytes }[] = []
   #halted = false
+  /** Taking a message out makes room, and room may bring the next: it must not overtake. */
+  #flushing = false
   #counters: Counters | undefined
   #resolveDone: () => void = () => {}
 
@@ -64,24 +66,18 @@ export class JoinEnd implements Link {
 
   pass(message: Message): boolean {
     const other = this.#other as JoinEnd
-    if (this.#state !== "open" || other.#state === "closed" || other.#halted || !other.#pipe.wantsMore) return false
+    if (this.#state !== "open" || this.#flushing || !other.#listening || !other.#pipe.wantsMore) return false
     this.#hand(message, other)
     return true
   }
 
   flush(): void {
     const other = this.#other as JoinEnd
-    if (this.#state !== "open" && this.#state !== "finishing") return
-    if (other.#state === "closed" || other.#halted) return
-    const outbound = this.#pipe.outbound
-    while (outbound.length > 0 && other.#pipe.wantsMore) {
-      const charge = outbound.headCharge
-      const message = outbound.shift() as Message
-      if (chargeOf(message) === charge) this.#hand(message, other)
-      else this.#host.detached()
-    }
-    this.#pipe.relieve()
-    if (this.#state === "finishing" && outbound.length === 0) this.end()
+    if ((this.#state !== "open" && this.#state !== "finishing") || this.#flushing) return
+    if (other.#listening) this.#handOver(other)
+    // Two who part at the same time have nothing more to say to each other.
+    const nothing = this.#pipe.outbound.length === 0 || other.#state === "finishing"
+    if (this.#state === "finishing" && other.#state !== "closed" && nothing) this.end()
   }
 
   resume(): void {
@@ -116,6 +112,27 @@ export class JoinEnd implements Link {
     this.#state = "over"
     this.#host.left(error)
     this.#resolveDone()
+  }
+
+  /** Whether messages reach the socket. Who parts reads no more; what is queued for it goes another way. */
+  get #listening(): boolean {
+    return this.#state === "open" && !this.#halted
+  }
+
+  #handOver(other: JoinEnd): void {
+    const outbound = this.#pipe.outbound
+    this.#flushing = true
+    try {
+      while (outbound.length > 0 && other.#listening && other.#pipe.wantsMore) {
+        const charge = outbound.headCharge
+        const message = outbound.shift() as Message
+        if (chargeOf(message) === charge) this.#hand(message, other)
+        else this.#host.detached()
+      }
+    } finally {
+      this.#flushing = false
+    }
+    this.#pipe.relieve()
   }
 
   #hand(message: Message, other: JoinEnd): void {

@@ -74,6 +74,8 @@ export class Session implements StreamHandler, Link {
   #scheduled = false
   #delay: Timer | undefined
   #inFlight: Batch | undefined
+  /** Taking messages out makes room, and room may bring more: those leave in the loop that is running. */
+  #writing = false
   #subscriptions: { readonly kind: SubscriptionKind; readonly topic: Bytes }[] = []
   #pongs: Bytes[] = []
   #pings: Bytes[] = []
@@ -259,29 +261,39 @@ export class Session implements StreamHandler, Link {
 
   /** Writes what there is, until nothing is left or the operating system takes no more. */
   #write(): void {
-    if (this.#inFlight !== undefined || this.#state === "closing" || this.#state === "over") return
+    if (this.#inFlight !== undefined || this.#writing || this.#state === "closing" || this.#state === "over") return
     if (this.#delay !== undefined) {
       cancel(this.#delay)
       this.#delay = undefined
       this.#scheduled = false
     }
-    for (let batch = this.#gather(); batch !== undefined; batch = this.#gather()) {
-      if (batch.messages > 0) this.#countWrite()
-      if (!this.#stream.write(batch.chunks)) {
-        this.#inFlight = batch
-        this.#watchStall()
-        break
-      }
-      this.#delivered(batch)
-      // Writing can end the session, by an error that comes at once.
-      if ((this.#state as string) === "over") return
+    this.#writing = true
+    try {
+      this.#writeBatches()
+    } finally {
+      this.#writing = false
     }
+    // Writing can end the session, by an error that comes at once.
+    if ((this.#state as string) === "over") return
     const pipe = this.#pipe
     if (pipe === undefined) return
     pipe.relieve()
     if (this.#state === "finishing" && this.#inFlight === undefined && pipe.outbound.length === 0) {
       this.#leave(undefined)
       this.#close()
+    }
+  }
+
+  #writeBatches(): void {
+    for (let batch = this.#gather(); batch !== undefined; batch = this.#gather()) {
+      if (batch.messages > 0) this.#countWrite()
+      if (!this.#stream.write(batch.chunks)) {
+        this.#inFlight = batch
+        this.#watchStall()
+        return
+      }
+      this.#delivered(batch)
+      if ((this.#state as string) === "over") return
     }
   }
 

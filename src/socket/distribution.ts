@@ -31,6 +31,8 @@ export class Distribution {
   readonly #setup: DistributionSetup
   readonly #conflate: boolean
   #ready = 0
+  /** Taking a message out makes room, and room may bring the next: it must not overtake. */
+  #dealing = false
 
   constructor(setup: DistributionSetup) {
     this.#setup = setup
@@ -77,7 +79,7 @@ export class Distribution {
   }
 
   offer(message: Message, subject: unknown): Verdict {
-    if (this.#backlog.length > 0 && !this.#deal()) {
+    if ((this.#backlog.length > 0 || this.#dealing) && !this.#deal()) {
       if (this.#ready > 0 || this.#waiting.size === 0 || !this.#backlog.hasRoom) return NOBODY
       this.#shelve(message)
       return ACCEPTED
@@ -99,15 +101,28 @@ export class Distribution {
   /** Gives the backlog to peers with room; true when nothing is left of it. */
   #deal(): boolean {
     const backlog = this.#backlog
-    while (backlog.length > 0) {
-      if (this.#ready === 0) return false
-      const message = backlog.at(0) as Message
-      const pipe = this.#chooseAgain(message)
-      if (pipe === undefined || pipe.state !== "ready" || pipe.full) return false
-      backlog.shift()
-      this.#place(message, pipe)
+    if (this.#dealing) return false
+    this.#dealing = true
+    try {
+      while (backlog.length > 0) {
+        if (this.#ready === 0) return false
+        const message = backlog.at(0) as Message
+        const pipe = this.#heirOf(message)
+        if (pipe === undefined) return false
+        backlog.shift()
+        this.#place(message, pipe)
+      }
+      return true
+    } finally {
+      this.#dealing = false
     }
-    return true
+  }
+
+  /** Who gets a message of the backlog. Where the backlog itself takes up the budget, nobody else could make room. */
+  #heirOf(message: Message): Pipe | undefined {
+    if (this.#setup.budget.exhausted) return this.#balancer.adopt(message)
+    const pipe = this.#chooseAgain(message)
+    return pipe?.state === "ready" && !pipe.full ? pipe : undefined
   }
 
   /** As `choose`, for a message that was accepted already: of what a strategy throws there is nobody left to tell. */
