@@ -13,7 +13,7 @@
 //   · a node without one, the root aside, is a fork: it has two children, and its `topic` is that of one of them.
 //
 // So n prefixes cost at most 2n nodes, all alike, whatever the prefixes are; every step down consumes at least one bit,
-// so nobody can lengthen a walk but by a longer topic of his own; and nothing here recurses.
+// so nobody can lengthen a walk but by a longer topic of their own; and nothing here recurses.
 // Budget of nextPrefix(), the publisher's hot path: no allocation, two loads and a test per node.
 
 import { type Bytes, fromKey, toKey } from "../bytes.ts"

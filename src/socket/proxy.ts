@@ -37,9 +37,11 @@ export interface Proxy {
   readonly finished: Promise<void>
   /** Stops reading from either side; messages wait in the sockets. */
   pause(): void
+  /** Goes on after {@link Proxy.pause}. */
   resume(): void
   /** Ends the proxy. The sockets stay open. */
   terminate(): void
+  /** What has passed so far, as of this moment. */
   readonly stats: ProxyStats
 }
 

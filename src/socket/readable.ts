@@ -15,11 +15,18 @@ export interface Readable<R> extends AsyncIterable<R, undefined> {
    * @throws {@link TimeoutError}, {@link AbortError}, {@link ClosedError} (as rejections); then no message was taken
    */
   receive(options?: WaitOptions): Promise<R>
-  /** As {@link Readable.receive}, with who sent it. */
+  /** As {@link Readable.receive}, with who sent it, and with the same errors. */
   receiveFrom(options?: WaitOptions): Promise<Received<R>>
-  /** A message that is there now, or nothing. */
+  /**
+   * A message that is there now, or nothing.
+   *
+   * @throws {@link ClosedError}, and what `receive` rejects with for a call out of turn
+   */
   tryReceive(): R | undefined
-  /** Waits for one message, then takes everything waiting over all peers, in fair turns, up to `max`. */
+  /**
+   * Waits for one message, then takes everything waiting over all peers, in fair turns, up to `max` (default: no
+   * limit). Errors are those of {@link Readable.receive}.
+   */
   receiveMany(max?: number, options?: WaitOptions): Promise<R[]>
   /** Messages until the socket closes. Leaving the loop leaves the socket open and loses nothing. */
   [Symbol.asyncIterator](): AsyncIterableIterator<R, undefined>

@@ -15,7 +15,11 @@ export interface Writable<S> {
    * (as rejections); then the message was not sent
    */
   send(message: S, options?: WaitOptions): Promise<void>
-  /** Sends a message now or not at all; false when nobody can take it. Never throws for lack of room. */
+  /**
+   * Sends a message now or not at all; false when nobody can take it. Never throws for lack of room.
+   *
+   * @throws {@link ClosedError}, {@link MessageError}, {@link CodecError}
+   */
   trySend(message: S): boolean
   /** A Web stream that sends what is written to it, and waits when the socket has no room. */
   toWritableStream(): WritableStream<S>

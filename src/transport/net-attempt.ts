@@ -1,5 +1,5 @@
-// A connecting socket of node:net as an Attempt: its deadline, its cancelling, and the rule that nobody connects to
-// himself. One outcome, told once, never before the constructor has returned.
+// A connecting socket of node:net as an Attempt: its deadline, its cancelling, and the rule that no socket connects to
+// itself. One outcome, told once, never before the constructor has returned.
 
 import type { Socket } from "node:net"
 import { after, cancel, type Timer } from "../clock.ts"

@@ -1,7 +1,6 @@
 // SUB (RFC 29): what begins with one of the prefixes it subscribed to, from all publishers in fair turns.
 
-import type { Frame, FrameLike, Message } from "../../message.ts"
-import { toFrame } from "../../message.ts"
+import { type Frame, type FrameLike, type Message, toFrame } from "../../message.ts"
 import type { SubscriberOptions } from "../../options.ts"
 import type { LabelledOwn, SocketArguments } from "../arguments.ts"
 import { topicCoding } from "../coding.ts"
@@ -40,14 +39,19 @@ export class Subscriber<R = Message> extends Socket {
    * Asks for messages whose first frame begins with one of the prefixes; without any, for all messages. Equal
    * subscriptions are counted.
    *
-   * @throws {@link MessageError} if a prefix is not a string or octets
+   * @throws {@link MessageError} if a prefix is not a string or octets; {@link ClosedError}
    */
   subscribe(...prefixes: readonly FrameLike[]): void {
     hubOf(this).checkOpen()
     for (const prefix of framesOf(prefixes)) this.#wishes.subscribe(prefix)
   }
 
-  /** Takes subscriptions back; delivery stops with the last of equal ones. What never was one changes nothing. */
+  /**
+   * Takes subscriptions back, that to all messages without a prefix; delivery stops with the last of equal ones. What
+   * never was one changes nothing.
+   *
+   * @throws {@link MessageError} if a prefix is not a string or octets; {@link ClosedError}
+   */
   unsubscribe(...prefixes: readonly FrameLike[]): void {
     hubOf(this).checkOpen()
     for (const prefix of framesOf(prefixes)) this.#wishes.unsubscribe(prefix)

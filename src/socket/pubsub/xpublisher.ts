@@ -71,14 +71,18 @@ export class XPublisher extends Socket {
   /**
    * With `manual`: subscribes the peer whose subscription was received last to these prefixes, whatever it asked for.
    *
-   * @throws {@link StateError} without `manual`, or when no subscription was received yet
+   * @throws {@link StateError} without `manual`, or when no subscription was received yet; {@link ClosedError}
    */
   subscribe(...prefixes: readonly FrameLike[]): void {
     const pipe = this.#manualPipe()
     for (const prefix of prefixes.map(toFrame)) this.#publishing.add(pipe, prefix)
   }
 
-  /** With `manual`: takes these prefixes from the peer whose subscription, or its end, was received last. */
+  /**
+   * With `manual`: takes these prefixes from the peer whose subscription, or its end, was received last.
+   *
+   * @throws {@link StateError} without `manual`, or when no subscription was received yet; {@link ClosedError}
+   */
   unsubscribe(...prefixes: readonly FrameLike[]): void {
     const pipe = this.#manualPipe()
     for (const prefix of prefixes.map(toFrame)) this.#publishing.remove(pipe, prefix)

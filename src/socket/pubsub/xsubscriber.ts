@@ -1,7 +1,6 @@
 // XSUB (RFC 29): a subscriber that sends its subscriptions as messages, and filters nothing: for proxies.
 
-import type { Frame, Message, MessageLike } from "../../message.ts"
-import { toMessage } from "../../message.ts"
+import { type Frame, type Message, type MessageLike, toMessage } from "../../message.ts"
 import type { XSubscriberOptions } from "../../options.ts"
 import { parseSubscription } from "../../subscription.ts"
 import type { Hub } from "../hub.ts"

@@ -96,7 +96,8 @@ export class Reply<S = MessageLike, R = Same<MessageLike, S, Message, S>> extend
    * then it finishes what runs and resolves. Requests of one peer whose envelopes are equal are answered in order,
    * others may overtake.
    *
-   * @throws {@link StateError} (as a rejection) while it serves already, or owes an answer to a received request
+   * @throws {@link StateError} while it serves already, or owes an answer to a received request;
+   * {@link OptionError}, {@link ClosedError} (as rejections)
    */
   async serve(handler: Handler<S, R>, options: ServeOptions<S, R> = {}): Promise<void> {
     const hub = hubOf(this)
