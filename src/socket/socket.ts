@@ -1,7 +1,6 @@
 // What all sockets have in common: endpoints, peers, events, counters and an orderly end. The hub does it; this is the
 // face of it, and the only one that an application sees.
 
-import type { Bytes } from "../bytes.ts"
 import { OptionError } from "../errors.ts"
 import type { Monitor } from "../events.ts"
 import { describe } from "../message.ts"
@@ -42,8 +41,8 @@ export abstract class Socket implements AsyncDisposable {
    * system.
    *
    * @returns the endpoint really bound, one that can be connected to
-   * @throws {@link EndpointError} (as a rejection) if the endpoint is malformed, or the system refuses it:
-   * `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, …
+   * @throws {@link EndpointError} if the endpoint is malformed, or the system refuses it: `EADDRINUSE`, `EACCES`,
+   * `EADDRNOTAVAIL`, …; {@link ClosedError} (as rejections)
    */
   bind(endpoint: string): Promise<string> {
     return this.#hub.bind(endpoint)
@@ -52,7 +51,7 @@ export abstract class Socket implements AsyncDisposable {
   /**
    * Connects to `endpoint`, now or when somebody is there, and again whenever the connection is lost. Returns at once.
    *
-   * @throws {@link EndpointError} if the endpoint is malformed
+   * @throws {@link EndpointError} if the endpoint is malformed; {@link ClosedError}
    */
   connect(endpoint: string): void {
     this.#hub.connect(endpoint, undefined)
@@ -62,6 +61,7 @@ export abstract class Socket implements AsyncDisposable {
    * Stops accepting peers at a bound endpoint, and parts with those who came through it.
    *
    * @returns a promise that resolves when the port or path is free
+   * @throws {@link EndpointError} (`ENOENT`) if this socket is not bound to it; {@link ClosedError} (as rejections)
    */
   unbind(endpoint: string): Promise<void> {
     return this.#hub.unbind(endpoint)
@@ -70,7 +70,7 @@ export abstract class Socket implements AsyncDisposable {
   /**
    * Parts with a connected endpoint. What was queued for it goes to the others, else it lingers.
    *
-   * @throws {@link EndpointError} (`ENOENT`) if this socket is not connected to it
+   * @throws {@link EndpointError} (`ENOENT`) if this socket is not connected to it; {@link ClosedError}
    */
   disconnect(endpoint: string): void {
     this.#hub.disconnect(endpoint)
@@ -81,6 +81,7 @@ export abstract class Socket implements AsyncDisposable {
    * that wait reject with {@link ClosedError}.
    *
    * @returns a promise that resolves when ports are free and nothing is left open
+   * @throws {@link OptionError} if `linger` is not -1 or a number of ms
    */
   close(options: CloseOptions = {}): Promise<void> {
     if (typeof options !== "object" || options === null) {
@@ -96,11 +97,14 @@ export abstract class Socket implements AsyncDisposable {
   /**
    * Takes no new peers and no new messages in, hands out what has arrived, ends the iterators, then closes. Resolves
    * when all that is done; somebody has to go on receiving until then.
+   *
+   * @throws {@link ClosedError} (as a rejection) if the socket is closed already
    */
   drain(): Promise<void> {
     return this.#hub.drain()
   }
 
+  /** Closes the socket at the end of the block of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
@@ -177,10 +181,4 @@ export abstract class Socket implements AsyncDisposable {
     this.#hub.unref()
     return this
   }
-}
-
-/** The options of one `connect` call of a socket that names its peers. */
-export interface ConnectOptions {
-  /** The name by which this socket wants to know the peer, whatever the peer says. */
-  readonly routingId?: string | Bytes | undefined
 }

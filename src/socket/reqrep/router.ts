@@ -12,8 +12,14 @@ import type { Hub, Pattern } from "../hub.ts"
 import { Inbox } from "../inbox.ts"
 import { ACCEPTED, Outbox, type Verdict } from "../outbox.ts"
 import { type Readable, receives } from "../readable.ts"
-import { type ConnectOptions, hubOf, Socket } from "../socket.ts"
+import { hubOf, Socket } from "../socket.ts"
 import { sends, type Writable } from "../writable.ts"
+
+/** The options of one `connect` call of a socket that names its peers. */
+export interface ConnectOptions {
+  /** The name by which this socket wants to know the peer, whatever the peer says. */
+  readonly routingId?: string | Bytes | undefined
+}
 
 /**
  * Receives from all its peers and answers whom it likes: the first frame of a message is the routing id of the peer
@@ -48,7 +54,8 @@ export class Router<S = MessageLike, R = Same<MessageLike, S, Message, S>> exten
    * As `Socket.connect`; with `routingId` the peer is known by that name, and messages can be queued for it before it
    * is there.
    *
-   * @throws {@link OptionError} if the routing id is not 1 to 255 octets, begins with a zero, or names another peer
+   * @throws {@link OptionError} if the routing id is not 1 to 255 octets, begins with a zero, or names another peer;
+   * {@link EndpointError} if the endpoint is malformed; {@link ClosedError}
    */
   override connect(endpoint: string, options: ConnectOptions = {}): void {
     if (typeof options !== "object" || options === null) {
