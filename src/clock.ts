@@ -26,6 +26,11 @@ export function afterHolding(ms: number, action: () => void): Timer {
   return setTimeout(action, Math.min(ms, 0x7fffffff))
 }
 
+/** Does nothing but keep the process alive, until it is cancelled. */
+export function holdProcess(): Timer {
+  return setInterval(() => {}, 0x7fffffff)
+}
+
 export function cancel(timer: Timer | undefined): void {
   if (timer !== undefined) clearTimeout(timer)
 }

@@ -81,7 +81,7 @@ export function invalid(hub: Hub, pipe: Pipe, error: Error): void {
 }
 
 /** One value to one frame. Throws {@link CodecError}. */
-export function encodeValue(codec: Codec<unknown>, value: unknown): Frame {
+function encodeValue(codec: Codec<unknown>, value: unknown): Frame {
   try {
     return toFrame(codec.encode(value))
   } catch (error) {
