@@ -29,7 +29,10 @@ export interface InboxSetup<R> {
   readonly timeout: number
 }
 
-/** What somebody waits for: one message, one as an iterator hands it on, one with its sender, to know that there is one, or as many as there are. */
+/**
+ * What somebody waits for: one message, one as an iterator hands it on, one with its sender, to know that there is one,
+ * or as many as there are.
+ */
 type Want = "message" | "next" | "sender" | "look" | number
 
 const END: IteratorReturnResult<undefined> = { value: undefined, done: true }
