@@ -1,5 +1,5 @@
 // A million small messages in a tight loop of `await send`, with default options: a subscriber that keeps up loses
-// nothing, and of ten in another process every message is either received or counted as dropped.
+// nothing, in the same process or in another, and of ten every message is either received or counted as dropped.
 
 import { Publisher, Subscriber } from "brokerless"
 import { describe, expect, it } from "vitest"
@@ -47,6 +47,20 @@ describe.each(TRANSPORTS)("a million messages over $name", (transport) => {
 })
 
 describe.each(TRANSPORTS.filter(({ name }) => name !== "inproc"))("a million messages over $name", (transport) => {
+  it("arrive at a subscriber in another process without a drop", { timeout: 120_000 }, async () => {
+    await using publisher = new Publisher()
+    await using program = new Program<Said>("subscribers", await publisher.bind(transport.any()), 1)
+    // First this, because it also tells of a program that could not start.
+    expect(await program.next()).toEqual({ what: "joined" })
+    await publisher.waitForSubscribers("")
+    await sendMillion(publisher)
+    await publisher.close()
+    expect({ said: await program.next(), dropped: dropped(publisher.stats) }).toEqual({
+      said: { what: "received", counts: [MILLION], outOfOrder: 0 },
+      dropped: 0,
+    })
+  })
+
   it("to ten in another process: received and dropped add up", { timeout: 120_000 }, async () => {
     await using publisher = new Publisher()
     await using program = new Program<Said>("subscribers", await publisher.bind(transport.any()), 10)
