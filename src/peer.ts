@@ -1,23 +1,13 @@
 // What is known of a peer, as the application sees it.
 
-import { type Bytes, EMPTY } from "./bytes.ts"
+import type { Bytes } from "./bytes.ts"
 import { wallTime } from "./clock.ts"
 import type { PeerStats } from "./stats.ts"
 
-/** Facts that the handshake brought to light. */
-export interface PeerFacts {
-  /** The endpoint, as given to `bind` or `connect`, through which the peer came. */
-  readonly endpoint: string
-  /** Where the peer really is: `127.0.0.1:49152`, a path, or the inproc name. */
-  readonly address: string
-  /** Its socket type in capitals; empty when it did not say (RFC 37 asks it to). */
-  readonly socketType: string
-  /** What the peer calls itself towards a ROUTER; empty when it has no name. */
-  readonly routingId: Bytes
-  /** Properties of its handshake, names in lower case. They come from the peer: believe them accordingly. */
-  readonly metadata: ReadonlyMap<string, Bytes>
-  /** Who the authorizer says this is; never taken from what the peer says. */
-  readonly userId?: string | undefined
+/** Facts that the handshake brought to light; what each means is said where the application reads it. */
+export interface PeerFacts
+  extends Readonly<Pick<Peer, "endpoint" | "address" | "socketType" | "routingId" | "metadata">> {
+  readonly userId?: Peer["userId"]
 }
 
 let count = 0
@@ -26,12 +16,17 @@ let count = 0
 export class Peer {
   /** Unique in this process. */
   readonly id: number = ++count
+  /** The endpoint, as given to `bind` or `connect`, through which the peer came. */
   readonly endpoint: string
+  /** Where the peer really is: `127.0.0.1:49152`, a path, or the inproc name. */
   readonly address: string
+  /** Its socket type in capitals; empty when it did not say (RFC 37 asks it to). */
   readonly socketType: string
-  /** The id by which a Router addresses this peer; elsewhere what the peer announced. */
+  /** The id by which a Router addresses this peer; elsewhere what the peer announced, empty when it has no name. */
   routingId: Bytes
+  /** Properties of its handshake, names in lower case. They come from the peer: believe them accordingly. */
   readonly metadata: ReadonlyMap<string, Bytes>
+  /** Who the authorizer says this is; never taken from what the peer says. */
   readonly userId: string | undefined
   /** Milliseconds since 1970. */
   readonly connectedAt: number = wallTime()
@@ -44,7 +39,7 @@ export class Peer {
     this.endpoint = facts.endpoint
     this.address = facts.address
     this.socketType = facts.socketType
-    this.routingId = facts.routingId ?? EMPTY
+    this.routingId = facts.routingId
     this.metadata = facts.metadata
     this.userId = facts.userId
     this.#disconnect = disconnect

@@ -2,8 +2,7 @@
 // newcomer wins it. Peers are named by their endpoint if we connected to it, else by their routing id, else they are
 // nobody but themselves.
 
-import type { Bytes } from "../bytes.ts"
-import { isBytes, toKey } from "../bytes.ts"
+import { type Bytes, isBytes, toKey } from "../bytes.ts"
 import { MessageError } from "../errors.ts"
 import { describe, type Message } from "../message.ts"
 import type { ByKey } from "../options.ts"
@@ -13,6 +12,8 @@ import type { Balancer } from "./balancer.ts"
 /**
  * Balancing for `Push`, `Dealer` and `Request`: messages for which `key` returns the same go to the same peer.
  * With a codec `key` gets the value, without one the frames.
+ *
+ * @throws {@link MessageError} if `key` is not a function
  */
 export function byKey<M = Message>(key: (message: M) => string | Bytes): ByKey<M> {
   if (typeof key !== "function") {

@@ -1,6 +1,7 @@
 // The receiving half of a socket: whose message is next, in fair turns, and who waits for one.
 // Budget of a receive that acts at once: the promise it returns, and nothing else.
 
+import { atEndOfTick } from "../clock.ts"
 import { ClosedError } from "../errors.ts"
 import type { Message } from "../message.ts"
 import type { Peer } from "../peer.ts"
@@ -14,7 +15,9 @@ export const SKIP: unique symbol = Symbol("skip")
 
 /** A received message, and who sent it. */
 export interface Received<R> {
+  /** What arrived: frames, or what the codec decoded. */
   readonly message: R
+  /** Who sent it. */
   readonly peer: Peer
 }
 
@@ -45,6 +48,11 @@ export class Inbox<R> {
   readonly #line = new WaitingLine<Want, unknown>(this.#count)
   #closed = false
   #serving = false
+  #scheduled = false
+  readonly #serveScheduled = (): void => {
+    this.#scheduled = false
+    if (this.#count.waiting > 0) this.#serve()
+  }
   #from: Pipe | undefined
   #emptied: (() => void) | undefined
 
@@ -140,10 +148,15 @@ export class Inbox<R> {
     return this.#closed
   }
 
-  /** A pipe has messages. Whoever waits is served. */
+  /**
+   * A pipe has messages. Whoever waits is served at the end of the tick, with all that came in it: being woken for each
+   * single message costs more than the message.
+   */
   readable(pipe: Pipe): void {
     this.#turns.enter(pipe)
-    if (this.#count.waiting > 0) this.#serve()
+    if (this.#count.waiting === 0 || this.#scheduled) return
+    this.#scheduled = true
+    atEndOfTick(this.#serveScheduled)
   }
 
   /** Those who wait are refused, iterators end, and nothing is handed out any more. */

@@ -20,7 +20,10 @@ export interface CloseOptions {
   readonly linger?: number | undefined
 }
 
-/** What all sockets have in common. Applications use its subclasses. */
+/**
+ * What all sockets have in common. Applications use its subclasses; their constructors check the options at once, and
+ * throw {@link OptionError} for one that is unknown or not what it must be.
+ */
 export abstract class Socket implements AsyncDisposable {
   readonly #hub: Hub
   readonly #class: SocketClass
