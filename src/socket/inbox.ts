@@ -1,7 +1,6 @@
 // The receiving half of a socket: whose message is next, in fair turns, and who waits for one.
 // Budget of a receive that acts at once: the promise it returns, and nothing else.
 
-import { atEndOfTick } from "../clock.ts"
 import { ClosedError } from "../errors.ts"
 import type { Message } from "../message.ts"
 import type { Peer } from "../peer.ts"
@@ -48,11 +47,6 @@ export class Inbox<R> {
   readonly #line = new WaitingLine<Want, unknown>(this.#count)
   #closed = false
   #serving = false
-  #scheduled = false
-  readonly #serveScheduled = (): void => {
-    this.#scheduled = false
-    if (this.#count.waiting > 0) this.#serve()
-  }
   #from: Pipe | undefined
   #emptied: (() => void) | undefined
 
@@ -148,15 +142,10 @@ export class Inbox<R> {
     return this.#closed
   }
 
-  /**
-   * A pipe has messages. Whoever waits is served at the end of the tick, with all that came in it: being woken for each
-   * single message costs more than the message.
-   */
+  /** A pipe has messages. Whoever waits is served. */
   readable(pipe: Pipe): void {
     this.#turns.enter(pipe)
-    if (this.#count.waiting === 0 || this.#scheduled) return
-    this.#scheduled = true
-    atEndOfTick(this.#serveScheduled)
+    if (this.#count.waiting > 0) this.#serve()
   }
 
   /** Those who wait are refused, iterators end, and nothing is handed out any more. */
