@@ -135,5 +135,5 @@ function utf8(frame: Frame): string | undefined {
 }
 
 function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return error instanceof Error ? error.message : describe(error)
 }

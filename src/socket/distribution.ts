@@ -2,6 +2,7 @@
 // goes to the others, oldest first, even above their marks. With nobody there it stays with the socket, for whoever
 // comes; meanwhile no more is accepted than one peer's marks allow.
 
+import { EMPTY } from "../bytes.ts"
 import type { Message } from "../message.ts"
 import type { BalanceStrategy, ByKey, ResolvedOptions } from "../options.ts"
 import type { Budget } from "../pipe/budget.ts"
@@ -28,6 +29,7 @@ export class Distribution {
   readonly #balancer: Balancer
   readonly #backlog: MessageQueue
   readonly #waiting = new Set<Pipe>()
+  readonly #probes = new WeakSet<Message>()
   readonly #setup: DistributionSetup
   readonly #conflate: boolean
   #ready = 0
@@ -55,6 +57,7 @@ export class Distribution {
 
   /** A peer is there. */
   joined(pipe: Pipe): void {
+    if (this.#setup.options.probeRouter) this.#probe(pipe)
     this.#waiting.delete(pipe)
     this.#ready++
     this.#balancer.add(pipe)
@@ -72,6 +75,7 @@ export class Distribution {
     if (!this.#waiting.delete(pipe)) this.#ready--
     this.#balancer.remove(pipe)
     for (const message of pipe.outbound.drain()) {
+      if (this.#probes.has(message)) continue
       const heir = this.#balancer.adopt(message)
       if (heir === undefined) this.#shelve(message)
       else this.#place(message, heir)
@@ -132,6 +136,13 @@ export class Distribution {
     } catch {
       return this.#balancer.adopt(message)
     }
+  }
+
+  /** An empty message tells a Router that we are there (RFC 28); it is for this peer and no other. */
+  #probe(pipe: Pipe): void {
+    const probe: Message = [EMPTY]
+    this.#probes.add(probe)
+    pipe.push(probe)
   }
 
   #shelve(message: Message): void {

@@ -138,6 +138,11 @@ export class Inbox<R> {
     return this.#line.wait("next", -1, undefined, "No message came") as Promise<IteratorResult<R, undefined>>
   }
 
+  /** Whether somebody waits for a message. */
+  get awaited(): boolean {
+    return this.#count.waiting > 0
+  }
+
   get closed(): boolean {
     return this.#closed
   }

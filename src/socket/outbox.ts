@@ -100,11 +100,15 @@ export class Outbox<S> {
     }
   }
 
-  /** A message that waits is not to be sent any more; its caller is told nothing. */
-  withdraw(subject: unknown): void {
+  /** A message that waits is not to be sent any more; its caller is told `error`, if there is one, and else nothing. */
+  withdraw(subject: unknown, error?: Error): void {
     if (this.#count.waiting === 0) return
     for (const line of [this.#anybody, ...this.#lines.values()]) {
-      for (const waiter of line) if (waiter.item.subject === subject) line.settle(waiter, undefined)
+      for (const waiter of line) {
+        if (waiter.item.subject !== subject) continue
+        if (error === undefined) line.settle(waiter, undefined)
+        else line.fail(waiter, error)
+      }
     }
   }
 

@@ -1,7 +1,7 @@
 // A proxy between two sockets: forwarder, queue or streamer, depending on their types. Raw frames, both ways, and read
 // only when the other side has room.
 
-import { AbortError, ClosedError, OptionError } from "../errors.ts"
+import { AbortError, ClosedError, OptionError, UnreachableError } from "../errors.ts"
 import { describe, type Message, type MessageLike, sizeOf } from "../message.ts"
 import type { Readable } from "./readable.ts"
 import { hubOf, Socket } from "./socket.ts"
@@ -121,7 +121,7 @@ class Forwarding implements Proxy {
         while (this.#resumed !== undefined) await this.#resumed
         const message = from.tryReceive() ?? (await from.receive({ timeout: -1, signal }))
         // A message that was taken is delivered, whatever ends the proxy meanwhile, as long as the socket is open.
-        await to.send(message, FOR_EVER)
+        if (!(await passed(to, message))) continue
         this.#stats[way]++
         this.#stats.bytes += sizeOf(message)
         if (this.#capture !== undefined && !this.#capture.trySend(message)) this.#stats.missed++
@@ -135,6 +135,18 @@ class Forwarding implements Proxy {
 }
 
 const FOR_EVER = { timeout: -1 } as const
+
+/** Sends it on; false when its peer has left, which ends nothing, even where the socket insists on its peers. */
+async function passed(to: Writable<MessageLike>, message: Message): Promise<boolean> {
+  try {
+    await to.send(message, FOR_EVER)
+    return true
+  } catch (error) {
+    if (!(error instanceof UnreachableError)) throw error
+    hubOf(to as unknown as Socket).dropped("unroutable", 1, undefined)
+    return false
+  }
+}
 
 function checkSocket(name: string, socket: unknown): asserts socket is Socket {
   if (!(socket instanceof Socket)) throw new OptionError(name, `${name} must be a socket, got ${describe(socket)}`)

@@ -132,9 +132,15 @@ class InprocConnection implements Connection {
     if (this.#joins++ > 0) ours.stats.reconnects++
     ours.monitor.emit({ type: "connect", endpoint, address: endpoint })
     theirs.monitor.emit({ type: "accept", endpoint: binding.endpoint, address: endpoint })
-    const refusal = theirs.admit(far, factsOf(ours, binding.endpoint)) ?? ours.admit(near, factsOf(theirs, endpoint))
-    if (refusal !== undefined) {
-      nearEnd.end(refusal)
+    const refusal = theirs.admit(far, factsOf(ours, binding.endpoint))
+    // Whoever listens to the one socket may part the two before the other has heard of it.
+    if (near.state === "gone") {
+      nearEnd.end()
+      return
+    }
+    const objection = refusal ?? ours.admit(near, factsOf(theirs, endpoint))
+    if (objection !== undefined) {
+      nearEnd.end(objection)
       return
     }
     farEnd.open()

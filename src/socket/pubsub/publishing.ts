@@ -22,7 +22,8 @@ export class Publishing {
   readonly #hub: Hub
   readonly #full: OverflowPolicy
   readonly #endConflation: (pipe: Pipe) => void
-  readonly #matching: Pipe[] = []
+  /** The list of those who match, for the next message. */
+  #free: Pipe[] | undefined
   /** Turns that subscribers were waited for, those that were earned and not taken included. */
   readonly #rests = new Map<Pipe, number>()
   readonly #waits: boolean
@@ -46,9 +47,16 @@ export class Publishing {
       hub.dropped("no-peer", 1, undefined)
       return ACCEPTED
     }
-    const pipes = this.#matching
-    const count = this.#match(message[0] as Frame)
-    if (this.#waits && !this.#allHaveRoom(count)) return NOBODY
+    const pipes = this.#free ?? []
+    // Whoever publishes meanwhile, from a listener of what happens here, gets a list of his own.
+    this.#free = undefined
+    const verdict = this.#give(message, pipes, this.#match(message[0] as Frame, pipes))
+    this.#free = pipes
+    return verdict
+  }
+
+  #give(message: Message, pipes: readonly Pipe[], count: number): Verdict {
+    if (this.#waits && !this.#allHaveRoom(pipes, count)) return NOBODY
     let verdict: Verdict = ACCEPTED
     for (let i = 0; i < count; i++) {
       const pipe = pipes[i] as Pipe
@@ -85,7 +93,7 @@ export class Publishing {
 
   /** Peers that would get this topic now. */
   countOf(topic: Bytes): number {
-    return this.#match(topic)
+    return this.#match(topic, [])
   }
 
   /** Takes a subscription, unless it is over a limit: then the peer is disconnected. */
@@ -123,8 +131,7 @@ export class Publishing {
     if (this.subscriptions.sweep(SWEEP, gone)) nextTurn(() => this.#sweep(gone))
   }
 
-  #match(topic: Frame): number {
-    const pipes = this.#matching
+  #match(topic: Frame, pipes: Pipe[]): number {
     const count = this.subscriptions.match(topic, pipes)
     if (!this.#inverted) return count
     const matched = new Set(pipes.slice(0, count))
@@ -133,10 +140,10 @@ export class Publishing {
     return others
   }
 
-  #allHaveRoom(count: number): boolean {
+  #allHaveRoom(pipes: readonly Pipe[], count: number): boolean {
     let all = true
     for (let i = 0; i < count; i++) {
-      const pipe = this.#matching[i] as Pipe
+      const pipe = pipes[i] as Pipe
       if (pipe.state === "ready" && !pipe.hasRoom) all = false
     }
     return all

@@ -1,6 +1,5 @@
 // DEALER (RFC 28): spreads what it sends, receives in fair turns, adds and removes nothing.
 
-import { EMPTY } from "../../bytes.ts"
 import type { Message, MessageLike } from "../../message.ts"
 import type { DealerOptions } from "../../options.ts"
 import type { Same, Shown, SocketArguments } from "../arguments.ts"
@@ -23,10 +22,6 @@ export class Dealer<S = MessageLike, R = Same<MessageLike, S, Message, S>> exten
     hub.follow({
       ...pattern,
       ...conflating(hub),
-      joined(pipe) {
-        if (hub.options.probeRouter) pipe.push([EMPTY])
-        pattern.joined(pipe)
-      },
     })
   }
 }

@@ -14,6 +14,8 @@ export class LockStep implements Asker {
   /** Why there will be no answer; the next receive is told. */
   #failure: Error | undefined
   inbox: Inbox<unknown> | undefined
+  /** Takes back a question that still waits for a peer. */
+  withdraw: ((question: Question, error: Error) => void) | undefined
 
   constructor(asking: Asking, relaxed: boolean) {
     this.#asking = asking
@@ -84,7 +86,11 @@ export class LockStep implements Asker {
   }
 
   #abandon(): void {
-    if (this.#question !== undefined) this.#asking.forget(this.#question)
+    const question = this.#question
+    if (question !== undefined) {
+      this.#asking.forget(question)
+      this.withdraw?.(question, new StateError("Another request took the place of this one (relaxed)"))
+    }
     while (this.#state === "answered") if (typeof this.inbox?.take() === "symbol") break
   }
 }

@@ -28,6 +28,8 @@ interface ReturnAddress {
  */
 export class Reply<S = MessageLike, R = Same<MessageLike, S, Message, S>> extends Socket {
   #owed: ReturnAddress | undefined
+  /** Answers that wait for room, and whose they are. */
+  readonly #waiting = new WeakMap<Message, ReturnAddress>()
   #service: Service | undefined
   #serving: Promise<void> | undefined
   /** Told when no answer is owed any more. */
@@ -105,6 +107,7 @@ export class Reply<S = MessageLike, R = Same<MessageLike, S, Message, S>> extend
     const inbox = hub.inbox as Inbox<unknown>
     if (this.#service !== undefined) throw new StateError("This Reply serves already")
     if (this.#owed !== undefined) throw new StateError("This Reply owes an answer to a request it has received")
+    if (inbox.awaited) throw new StateError("Somebody waits in receive() for the next request of this Reply")
     const service = new Service(
       hub,
       inbox,
@@ -122,9 +125,16 @@ export class Reply<S = MessageLike, R = Same<MessageLike, S, Message, S>> extend
 
   #answer(message: Message): Verdict {
     const hub = hubOf(this)
-    const owed = this.#owed as ReturnAddress
+    const owed = this.#owed
+    const meant = this.#waiting.get(message)
+    if (owed === undefined || (meant !== undefined && meant !== owed)) {
+      throw new StateError("The request was answered while this answer waited")
+    }
     const { pipe, envelope } = owed
-    if (pipe.state === "ready" && !pipe.hasRoom) return pipe
+    if (pipe.state === "ready" && !pipe.hasRoom) {
+      this.#waiting.set(message, owed)
+      return pipe
+    }
     if (pipe.state === "ready") pipe.push([...envelope, ...message])
     else hub.dropped("unroutable", 1, pipe)
     this.#owed = undefined

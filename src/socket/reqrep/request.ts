@@ -1,6 +1,5 @@
 // REQ (RFC 28): asks and waits for the answer, strictly in turn; or many questions at once by `request`.
 
-import { EMPTY } from "../../bytes.ts"
 import { OptionError } from "../../errors.ts"
 import { describe, type Message, type MessageLike } from "../../message.ts"
 import type { RequestOptions } from "../../options.ts"
@@ -66,15 +65,13 @@ export class Request<S = MessageLike, R = Same<MessageLike, S, Message, S>> exte
     this.#lockStep = lockStep
     this.#outbox = outbox
     lockStep.inbox = inbox
+    lockStep.withdraw = (question, error) => outbox.withdraw(question, error)
     hub.outbox = outbox as Outbox<unknown>
     hub.inbox = inbox
     hub.follow({
       backlog: distribution.backlog,
       added: (pipe) => distribution.added(pipe),
-      joined(pipe) {
-        if (hub.options.probeRouter) pipe.push([EMPTY])
-        distribution.joined(pipe)
-      },
+      joined: (pipe) => distribution.joined(pipe),
       relieved: (pipe) => distribution.relieved(pipe),
       left(pipe) {
         distribution.left(pipe)

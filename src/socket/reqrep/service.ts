@@ -204,7 +204,7 @@ export class Service {
 
   /** The handler failed; `onError` may know an answer. */
   #failed(job: Job, error: unknown, ...request: unknown[]): void {
-    invalid(this.#hub, job.request.pipe, error instanceof Error ? error : new Error(String(error), { cause: error }))
+    invalid(this.#hub, job.request.pipe, error instanceof Error ? error : new Error(describe(error), { cause: error }))
     const settle = (answer: unknown): void => {
       try {
         job.answer = answer === undefined ? null : this.#coding.encode(answer)
