@@ -66,6 +66,19 @@ describe("odd moments", () => {
     expect(String(await request.request("question"))).toBe("bare")
   })
 
+  it("close() waits for what is still being bound, so that the port is free", async () => {
+    const first = new Pull()
+    const endpoint = await first.bind("tcp://127.0.0.1:*")
+    await first.close()
+    const second = new Pull()
+    const binding = second.bind(endpoint)
+    const refused = expect(binding).rejects.toMatchObject({ code: "EBADF" })
+    await second.close()
+    await using third = new Pull()
+    expect(await third.bind(endpoint)).toBe(endpoint)
+    await refused
+  })
+
   it("a proxy goes on when the peer of a mandatory Router has left", async () => {
     await using front = new Router({ mandatory: true })
     await using back = new Dealer()

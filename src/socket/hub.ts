@@ -79,6 +79,8 @@ export class Hub implements SocketHost, PipeOwner {
   readonly #forPeers = new WaitingLine<number, void>({ waiting: 0 })
   #pattern: Pattern = { joined() {}, left() {} }
   #binds = 0
+  /** Endpoints that are being bound; `close` takes back what comes of it. */
+  readonly #opening = new Set<Promise<Binding>>()
   #accepted = 0
   #draining = false
   #refd = true
@@ -126,7 +128,9 @@ export class Hub implements SocketHost, PipeOwner {
     this.#forlorn = undefined
     this.#hold()
     try {
-      const binding = await transportOf(endpoint).bind(endpoint, this)
+      const opening = transportOf(endpoint).bind(endpoint, this)
+      this.#opening.add(opening)
+      const binding = await opening.finally(() => this.#opening.delete(opening))
       if (this.closing !== undefined || this.#draining) {
         await binding.close()
         throw new ClosedError(`The socket was closed while ${text} was being bound`)
@@ -370,6 +374,14 @@ export class Hub implements SocketHost, PipeOwner {
       await binding.close()
       this.monitor.emit({ type: "close", endpoint: binding.endpoint })
     })
+    for (const opening of this.#opening) {
+      unbound.push(
+        opening.then(
+          (binding) => binding.close(),
+          () => {},
+        ),
+      )
+    }
     await null
     this.inbox?.discard((count, pipe) => this.dropped("unread", count, pipe))
     for (const pipe of this.ready) this.#dismiss(pipe)
