@@ -270,3 +270,19 @@ describe("maxBufferedBytes", () => {
     expect(String((await peer.nextOfNote()).body)).toBe("an answer")
   })
 })
+
+describe("peer:slow", () => {
+  it("comes when the mark in octets is reached, too", async () => {
+    await using pull = new Pull({ receiveHighWaterMark: 1 })
+    await using push = new Push({ sendHighWaterMarkBytes: 1000, linger: 0 })
+    push.connect(await pull.bind("inproc://slow-by-octets"))
+    const slow: number[] = []
+    push.events.on("peer:slow", ({ peer }) => slow.push(peer.id))
+    expect(push.trySend("to the receiver")).toBe(true)
+    expect(push.trySend(Buffer.alloc(500))).toBe(true)
+    expect(slow).toEqual([])
+    expect(push.trySend(Buffer.alloc(500))).toBe(true)
+    expect(slow).toEqual(push.peers.map(({ id }) => id))
+    expect(push.writable).toBe(false)
+  })
+})

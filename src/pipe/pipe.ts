@@ -140,7 +140,7 @@ export class Pipe {
     if (link !== undefined && outbound.length === 0 && link.pass(message)) return
     outbound.push(message)
     link?.flush(outbound.bytes >= URGENT_BYTES || outbound.length >= outbound.marks.messages)
-    if (!this.#slow && this.state === "ready" && outbound.length >= outbound.marks.messages) {
+    if (!this.#slow && this.state === "ready" && outbound.atMark) {
       this.#slow = true
       this.owner.pipeFull(this)
     }
@@ -193,7 +193,7 @@ export class Pipe {
   /** The session has taken messages out of the outbound queue, or learned that the peer has read some. */
   relieve(): void {
     const outbound = this.outbound
-    if (this.#slow && outbound.length <= outbound.lowMark) this.#slow = false
+    if (this.#slow && outbound.halfEmpty) this.#slow = false
     if (!this.#full) return
     if (!outbound.relieved) {
       if (this.#budget.exhausted) this.#budget.await(this.#relieve)

@@ -4,8 +4,7 @@
 // memory can be taken away from a frame while it waits (a transferred ArrayBuffer), and accounts must still balance.
 // Budget per message: two array stores, no object.
 
-import type { Frame, Message } from "../message.ts"
-import { chargeOf, FRAME_CHARGE } from "../message.ts"
+import { chargeOf, FRAME_CHARGE, type Frame, type Message } from "../message.ts"
 import type { Budget } from "./budget.ts"
 
 const FIRST_CAPACITY = 16
@@ -47,6 +46,16 @@ export class MessageQueue {
       this.bytes < this.marks.bytes &&
       this.#budget.bytes < this.#budget.limit
     )
+  }
+
+  /** Whether it holds as much as its own marks allow. */
+  get atMark(): boolean {
+    return this.#tail - this.#head >= this.marks.messages || this.bytes >= this.marks.bytes
+  }
+
+  /** Whether it holds at most half of that. */
+  get halfEmpty(): boolean {
+    return (this.#tail - this.#head) * 2 <= this.marks.messages && this.bytes * 2 <= this.marks.bytes
   }
 
   /** Whether a queue that was full has emptied enough to be worth a wake-up. */

@@ -44,6 +44,11 @@ export class Ring<T extends object> {
     if (this.#tail - this.#head > 1) this.push(this.shift() as T)
   }
 
+  /** From the first to the last; the ring must not change meanwhile. */
+  *values(): IterableIterator<T> {
+    for (let i = this.#head; i < this.#tail; i++) yield this.#slots[i & this.#mask] as T
+  }
+
   clear(): void {
     this.#slots = []
     this.#mask = -1

@@ -12,7 +12,21 @@ export const WRITE_TURN = 2
 /** For endpoints whose peer is not there. */
 export const WAITING_TURN = 4
 
-export class Rotation {
+/** Whose turn it is, and what becomes of a turn. */
+export interface Turns {
+  /** Takes a place, unless it has one. */
+  enter(pipe: Pipe): void
+  /** Whose turn it is. */
+  head(): Pipe | undefined
+  /** The head has had its turn. */
+  advance(): void
+  /** The head cannot act any more; it enters again when it can. */
+  retire(): void
+  /** Everybody who has a place, once. */
+  pipes(): Iterable<Pipe>
+}
+
+export class Rotation implements Turns {
   readonly #bit: number
   readonly #line = new Ring<Pipe>()
 
@@ -20,8 +34,8 @@ export class Rotation {
     this.#bit = bit
   }
 
-  get length(): number {
-    return this.#line.length
+  pipes(): Iterable<Pipe> {
+    return this.#line.values()
   }
 
   /** Takes a place at the end of the line, unless it has one. */

@@ -11,7 +11,7 @@
 
 import type { Bytes } from "../bytes.ts"
 import { after, atEndOfTick, cancel, now, type Timer } from "../clock.ts"
-import { HandshakeError, type MessagingError, ProtocolError, TimeoutError } from "../errors.ts"
+import { type MessagingError, ProtocolError, TimeoutError } from "../errors.ts"
 import { chargeOf, type Message, sizeOf } from "../message.ts"
 import type { Link, Pipe } from "../pipe/pipe.ts"
 import type { SubscriptionKind } from "../subscription.ts"
@@ -19,7 +19,18 @@ import type { ByteStream, SocketHost, StreamHandler } from "../transport/transpo
 import { ping, pong } from "../zmtp/command.ts"
 import { LimitError } from "../zmtp/decoder.ts"
 import { type Batch, Encoder, releaseBatch } from "../zmtp/encoder.ts"
-import { CANCEL, Engine, MESSAGE, MismatchError, NOTHING, PING, PONG, READY, SUBSCRIBE } from "../zmtp/engine.ts"
+import {
+  CANCEL,
+  Engine,
+  isFatal,
+  MESSAGE,
+  MismatchError,
+  NOTHING,
+  PING,
+  PONG,
+  READY,
+  SUBSCRIBE,
+} from "../zmtp/engine.ts"
 import type { Mechanism } from "../zmtp/mechanism.ts"
 import { Heartbeat } from "./heartbeat.ts"
 import { HEARTBEAT, PROOF, pingContext, pongNumber, ReadingProof } from "./reading-proof.ts"
@@ -248,7 +259,7 @@ export class Session implements StreamHandler, Link {
       error: this.#error,
       established: this.#established,
       lived: now() - this.#born,
-      refused: this.#error instanceof HandshakeError,
+      refused: isFatal(this.#error),
     })
   }
 
@@ -574,7 +585,7 @@ export class Session implements StreamHandler, Link {
         endpoint,
         address: this.#stream.address,
         error,
-        fatal: error instanceof HandshakeError && this.#pipe !== undefined,
+        fatal: isFatal(error) && this.#pipe !== undefined,
       })
     }
   }

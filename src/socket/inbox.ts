@@ -5,7 +5,7 @@ import { ClosedError } from "../errors.ts"
 import type { Message } from "../message.ts"
 import type { Peer } from "../peer.ts"
 import type { Pipe } from "../pipe/pipe.ts"
-import { READ_TURN, Rotation } from "../routing/rotation.ts"
+import { READ_TURN, Rotation, type Turns } from "../routing/rotation.ts"
 import { laterInTurn, Pace } from "./pace.ts"
 import { type Count, checkWait, WaitingLine, type WaitOptions } from "./waiting.ts"
 
@@ -29,6 +29,8 @@ export interface InboxSetup<R> {
   check?(): void
   /** The socket's own `receiveTimeout`. */
   readonly timeout: number
+  /** Whose message is next; in fair turns, if nothing is said. */
+  readonly turns?: Turns
 }
 
 /**
@@ -42,7 +44,7 @@ const END: IteratorReturnResult<undefined> = { value: undefined, done: true }
 export class Inbox<R> {
   readonly pace: Pace = new Pace()
   readonly #setup: InboxSetup<R>
-  readonly #turns = new Rotation(READ_TURN)
+  readonly #turns: Turns
   readonly #count: Count = { waiting: 0 }
   readonly #line = new WaitingLine<Want, unknown>(this.#count)
   #closed = false
@@ -52,6 +54,7 @@ export class Inbox<R> {
 
   constructor(setup: InboxSetup<R>) {
     this.#setup = setup
+    this.#turns = setup.turns ?? new Rotation(READ_TURN)
   }
 
   /** Whether a receive would act now. Nothing is taken to find out, and nothing decoded. */
@@ -167,11 +170,7 @@ export class Inbox<R> {
   /** Messages that have arrived and were not handed out, those of peers that have left included. */
   get unread(): number {
     let unread = 0
-    // Once around: everybody is where he was.
-    for (let i = this.#turns.length; i > 0; i--) {
-      unread += this.#turns.head()?.inbound.length ?? 0
-      this.#turns.advance()
-    }
+    for (const pipe of this.#turns.pipes()) unread += pipe.inbound.length
     return unread
   }
 

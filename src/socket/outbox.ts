@@ -2,7 +2,7 @@
 // queue it — it is queued; otherwise the caller waits, cancellably, in order.
 // Budget of a send that acts at once: no closure, no promise of its own.
 
-import { ClosedError, CodecError } from "../errors.ts"
+import { ClosedError } from "../errors.ts"
 import type { Message } from "../message.ts"
 import type { Pipe } from "../pipe/pipe.ts"
 import { DONE, inNextTurn, inRestingTurn, Pace } from "./pace.ts"
@@ -172,14 +172,4 @@ export class Outbox<S> {
     line.move(waiter, other)
     return true
   }
-}
-
-/** Wraps what a codec throws. */
-export function encoding(error: unknown): CodecError {
-  return new CodecError(
-    `The codec could not encode the value: ${error instanceof Error ? error.message : String(error)}`,
-    {
-      cause: error,
-    },
-  )
 }

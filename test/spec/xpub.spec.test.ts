@@ -215,3 +215,18 @@ describe.each(TRANSPORTS)("XPUB over $name", (transport) => {
 
   it.skip("PUBSUB-40: parity mode looks at every frame: it belongs to the drop-in for zeromq, not to this core", () => {})
 })
+
+describe("XPUB over inproc", () => {
+  it("PUBSUB-32: tells of first subscribers and last leavers in the order in which they came and went", async () => {
+    await using publisher = new XPublisher(QUICK)
+    await using one = new XSubscriber(QUICK)
+    await using two = new XSubscriber(QUICK)
+    const inproc = TRANSPORTS.find(({ name }) => name === "inproc") ?? expect.unreachable()
+    await gather(publisher, inproc, one, two)
+    for (const topic of ["x", "y", "A"]) await one.send(asking(topic))
+    await one.send(cancelling("A"))
+    await two.send(asking("A"))
+    const said = await subscriptionsOf(publisher, 5)
+    expect(said.filter((each) => each.endsWith("A"))).toEqual(["+A", "-A", "+A"])
+  })
+})

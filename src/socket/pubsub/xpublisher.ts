@@ -6,6 +6,7 @@ import { StateError } from "../../errors.ts"
 import { type Frame, type FrameLike, type Message, type MessageLike, toFrame, toMessage } from "../../message.ts"
 import type { XPublisherOptions } from "../../options.ts"
 import type { Pipe } from "../../pipe/pipe.ts"
+import { ArrivalOrder } from "../../routing/arrival-order.ts"
 import { encodeSubscription, parseSubscription, type SubscriptionKind } from "../../subscription.ts"
 import type { Hub } from "../hub.ts"
 import { Inbox } from "../inbox.ts"
@@ -32,6 +33,11 @@ export class XPublisher extends Socket {
     // What peers asked for is what they have, unless the application decides that.
     const asked = manual ? new Publishing(hub) : publishing
     const tellsAll = manual || verbosity === "allSubsUnsubs"
+    const turns = new ArrivalOrder()
+    const tell = (pipe: Pipe, kind: SubscriptionKind, topic: Bytes): void => {
+      turns.arrived(pipe)
+      pipe.enqueue([encodeSubscription(kind, topic)])
+    }
     this.#publishing = publishing
     hub.outbox = new Outbox<unknown>({
       encode: (value) => toMessage(value as MessageLike),
@@ -45,6 +51,7 @@ export class XPublisher extends Socket {
         return message
       },
       timeout: hub.options.receiveTimeout,
+      turns,
     })
     hub.follow({
       sharesMessages: true,
@@ -53,15 +60,20 @@ export class XPublisher extends Socket {
       },
       left(pipe) {
         asked.left(pipe, (topic, last, leaver) => {
-          if (last || tellsAll) leaver.enqueue([encodeSubscription("cancel", topic)])
+          if (last || tellsAll) tell(leaver, "cancel", topic)
         })
         if (manual) publishing.left(pipe)
       },
       relieved: (pipe) => publishing.relieved(pipe),
-      subscribed: (pipe, kind, topic) => report(hub, asked, pipe, kind, topic),
+      subscribed(pipe, kind, topic) {
+        if (isWorthTelling(hub, asked, pipe, kind, topic)) tell(pipe, kind, topic)
+      },
       intake(pipe, message) {
         const subscription = parseSubscription(message[0] as Frame)
-        if (subscription === undefined) return true
+        if (subscription === undefined) {
+          turns.arrived(pipe)
+          return true
+        }
         hub.pipeSubscribed(pipe, subscription.kind, subscription.topic)
         return false
       },
@@ -103,19 +115,16 @@ export interface XPublisher extends Writable<MessageLike>, Readable<Message> {}
 sends(XPublisher)
 receives(XPublisher)
 
-/** Takes a subscription, and hands it to the application if its options ask for it. */
-function report(hub: Hub, asked: Publishing, pipe: Pipe, kind: SubscriptionKind, topic: Bytes): void {
+/** Takes a subscription; whether the application is to be told depends on what others have, and on its options. */
+function isWorthTelling(hub: Hub, asked: Publishing, pipe: Pipe, kind: SubscriptionKind, topic: Bytes): boolean {
   const { verbosity, manual } = hub.options
-  let worthTelling: boolean
   if (kind === "subscribe") {
     const addition = asked.add(pipe, topic)
-    if (addition === undefined) return
-    worthTelling = addition === "first" || verbosity !== null || manual
-  } else {
-    const removal = asked.remove(pipe, topic)
-    // The end of what somebody never had is told as libzmq does, but never while others have it.
-    const nobodyHasIt = removal === "last" || (removal === "unknown" && !asked.subscriptions.has(topic))
-    worthTelling = nobodyHasIt || verbosity === "allSubsUnsubs" || manual
+    if (addition === undefined) return false
+    return addition === "first" || verbosity !== null || manual
   }
-  if (worthTelling) pipe.enqueue([encodeSubscription(kind, topic)])
+  const removal = asked.remove(pipe, topic)
+  // The end of what somebody never had is told as libzmq does, but never while others have it.
+  const nobodyHasIt = removal === "last" || (removal === "unknown" && !asked.subscriptions.has(topic))
+  return nobodyHasIt || verbosity === "allSubsUnsubs" || manual
 }

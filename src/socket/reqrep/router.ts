@@ -137,7 +137,10 @@ class AddressBook implements Pattern {
     const { mandatory } = this.#hub.options
     const address = message[0] as Frame
     // An address without a message is nothing to send, as ZeroMQ users know it.
-    if (message.length < 2) return ACCEPTED
+    if (message.length < 2) {
+      this.#hub.dropped("unroutable", 1, undefined)
+      return ACCEPTED
+    }
     const pipe = this.#pipes.get(toKey(address))
     if (pipe === undefined || pipe.state === "leaving" || pipe.state === "gone") {
       if (mandatory)
