@@ -353,7 +353,12 @@ export class Hub implements SocketHost, PipeOwner {
     this.checkOpen()
     this.#draining = true
     const unbound = this.#bindings.map(({ binding }) => binding.close())
-    for (const connection of this.#connections) if (connection.pipe.state === "waiting") connection.close()
+    const undelivered = (this.#pattern.backlog?.length ?? 0) > 0
+    for (const connection of this.#connections) {
+      // Whoever has something coming to him is still awaited, for as long as closing lingers.
+      const { pipe } = connection
+      if (pipe.state === "waiting" && pipe.outbound.length === 0 && !undelivered) connection.close()
+    }
     for (const pipe of this.ready) pipe.link?.halt()
     await Promise.all(unbound)
     await this.inbox?.whenEmpty()

@@ -51,6 +51,8 @@ export class Outbox<S> {
   readonly #lines = new Map<Pipe, Line>()
   #closed = false
   #serving = false
+  /** Peers with room that are still to be served. */
+  readonly #next = new Set<Pipe>()
 
   constructor(setup: OutboxSetup<S>) {
     this.#setup = setup
@@ -89,13 +91,23 @@ export class Outbox<S> {
 
   /** Somebody can take messages again: `pipe`, or whoever it is when undefined. Serves those who wait, in order. */
   serve(pipe?: Pipe): void {
-    if (this.#count.waiting === 0 || this.#serving) return
+    if (this.#count.waiting === 0) return
+    if (this.#serving) {
+      // Serving one can make room for another; those who wait for anybody are served at the end anyway.
+      if (pipe !== undefined) this.#next.add(pipe)
+      return
+    }
     this.#serving = true
     try {
-      const line = pipe === undefined ? undefined : this.#lines.get(pipe)
-      if (pipe !== undefined && line !== undefined && this.#serveLine(line)) this.#lines.delete(pipe)
+      if (pipe !== undefined) this.#serveOwn(pipe)
       this.#serveLine(this.#anybody)
+      for (const other of this.#next) {
+        this.#next.delete(other)
+        this.#serveOwn(other)
+        this.#serveLine(this.#anybody)
+      }
     } finally {
+      this.#next.clear()
       this.#serving = false
     }
   }
@@ -144,6 +156,12 @@ export class Outbox<S> {
       this.#lines.set(verdict, line)
     }
     return line
+  }
+
+  /** Those who wait for this peer and no other. */
+  #serveOwn(pipe: Pipe): void {
+    const line = this.#lines.get(pipe)
+    if (line !== undefined && this.#serveLine(line)) this.#lines.delete(pipe)
   }
 
   /** True when nobody is left in the line. */

@@ -4,6 +4,7 @@
 import { afterHolding, cancel, type Timer } from "../clock.ts"
 import { AbortError, OptionError, TimeoutError } from "../errors.ts"
 import { describe } from "../message.ts"
+import { onAbort } from "./aborts.ts"
 
 /** How long a call may wait. */
 export interface WaitOptions {
@@ -27,8 +28,8 @@ export interface Waiter<Item, Result> {
   before: Waiter<Item, Result> | undefined
   behind: Waiter<Item, Result> | undefined
   timer: Timer | undefined
-  signal: AbortSignal | undefined
-  onAbort: (() => void) | undefined
+  /** Takes back what was asked of its signal. */
+  release: (() => void) | undefined
 }
 
 /**
@@ -60,8 +61,7 @@ export class WaitingLine<Item, Result> {
         before: undefined,
         behind: undefined,
         timer: undefined,
-        signal: undefined,
-        onAbort: undefined,
+        release: undefined,
       }
       this.#join(waiter)
       this.#count.waiting++
@@ -71,9 +71,7 @@ export class WaitingLine<Item, Result> {
         })
       }
       if (signal !== undefined) {
-        waiter.signal = signal
-        waiter.onAbort = () => waiter.line?.fail(waiter, new AbortError(signal.reason))
-        signal.addEventListener("abort", waiter.onAbort, { once: true })
+        waiter.release = onAbort(signal, () => waiter.line?.fail(waiter, new AbortError(signal.reason)))
       }
     })
   }
@@ -126,7 +124,7 @@ export class WaitingLine<Item, Result> {
     this.#unlink(waiter)
     this.#count.waiting--
     if (waiter.timer !== undefined) cancel(waiter.timer)
-    if (waiter.onAbort !== undefined) waiter.signal?.removeEventListener("abort", waiter.onAbort)
+    waiter.release?.()
   }
 
   #unlink(waiter: Waiter<Item, Result>): void {

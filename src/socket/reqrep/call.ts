@@ -4,6 +4,7 @@ import { afterHolding, cancel, type Timer } from "../../clock.ts"
 import { AbortError, ClosedError, TimeoutError } from "../../errors.ts"
 import type { Message } from "../../message.ts"
 import type { Pipe } from "../../pipe/pipe.ts"
+import { onAbort } from "../aborts.ts"
 import type { Outbox } from "../outbox.ts"
 import type { WaitOptions } from "../waiting.ts"
 import type { Asker, Asking, Question } from "./asking.ts"
@@ -39,13 +40,15 @@ export class Call implements Asker {
   #question: Question | undefined
   #timer: Timer | undefined
   #over = false
+  /** Takes back what was asked of the signal. */
+  #release: (() => void) | undefined
 
   constructor(setup: CallSetup, resolve: (answer: unknown) => void, reject: (error: unknown) => void) {
     this.#setup = setup
     this.#resolve = resolve
     this.#reject = reject
     this.#retries = setup.retries
-    setup.signal?.addEventListener("abort", this.#aborted, { once: true })
+    if (setup.signal !== undefined) this.#release = onAbort(setup.signal, this.#aborted)
     this.#attempt()
   }
 
@@ -96,7 +99,7 @@ export class Call implements Asker {
   #settle(): void {
     this.#over = true
     this.#forget()
-    this.#setup.signal?.removeEventListener("abort", this.#aborted)
+    this.#release?.()
   }
 
   /** The present attempt counts no more, wherever it is. */

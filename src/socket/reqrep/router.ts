@@ -76,6 +76,8 @@ receives(Router)
 class AddressBook implements Pattern {
   readonly #hub: Hub
   readonly #pipes = new Map<string, Pipe>()
+  /** The same by the very frame that stands before each message of a peer: answers mostly bring it back. */
+  readonly #byFrame = new Map<Frame, Pipe>()
   // Ids of our own making begin somewhere, so that nobody can tell the next one.
   #count = Math.floor(random() * 0x1_0000_0000)
 
@@ -121,6 +123,7 @@ class AddressBook implements Pattern {
     const key = toKey(peer.routingId)
     const holder = this.#pipes.get(key)
     this.#pipes.set(key, pipe)
+    this.#byFrame.set(peer.routingId, pipe)
     if (holder !== undefined && holder !== pipe) {
       holder.link?.end(new StateError("Another peer came with the same routing id (handover)"))
     }
@@ -128,6 +131,7 @@ class AddressBook implements Pattern {
   }
 
   left(pipe: Pipe): void {
+    if (pipe.peer !== undefined) this.#byFrame.delete(pipe.peer.routingId)
     for (const id of [pipe.peer?.routingId, pipe.presetRoutingId]) {
       if (id !== undefined && this.#pipes.get(toKey(id)) === pipe) this.#pipes.delete(toKey(id))
     }
@@ -141,7 +145,7 @@ class AddressBook implements Pattern {
       this.#hub.dropped("unroutable", 1, undefined)
       return ACCEPTED
     }
-    const pipe = this.#pipes.get(toKey(address))
+    const pipe = this.#byFrame.get(address) ?? this.#pipes.get(toKey(address))
     if (pipe === undefined || pipe.state === "leaving" || pipe.state === "gone") {
       if (mandatory)
         throw new UnreachableError(`No peer has the routing id ${describe(toKey(address.subarray(0, 32)))}`)
