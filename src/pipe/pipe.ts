@@ -83,6 +83,9 @@ export class Pipe {
   link: Link | undefined
   /** The name a Router knows this peer by before the peer said anything (`connect(…, { routingId })`). */
   presetRoutingId: Bytes | undefined
+  /** The pipe of the same endpoint before the connection was made anew, while that still has unread messages. */
+  predecessor: Pipe | undefined
+  successor: Pipe | undefined
   /** In which rotations this pipe has a place; bits belong to routing. */
   turns = 0
   /** Messages on their way to the peer's engine, as far as is known; kept only where the socket balances by load. */
@@ -112,6 +115,14 @@ export class Pipe {
     this.window = setup.window
     this.#maxOutstanding = setup.maxOutstanding
     this.#budget = setup.budget
+  }
+
+  /** Comes after `pipe`: what that one has received is read first, so that messages of one peer keep their order. */
+  follow(pipe: Pipe): void {
+    const last = pipe.inbound.length > 0 ? pipe : pipe.predecessor
+    if (last === undefined) return
+    last.successor = this
+    this.predecessor = last
   }
 
   // ── the socket's face ──────────────────────────────────────────────────────────────────────────────────────────

@@ -41,6 +41,7 @@ export class Rotation implements Turns {
   /** Takes a place at the end of the line, unless it has one. */
   enter(pipe: Pipe): void {
     if ((pipe.turns & this.#bit) !== 0) return
+    if (this.#bit === READ_TURN && (pipe.predecessor?.inbound.length ?? 0) > 0) return
     pipe.turns |= this.#bit
     this.#line.push(pipe)
   }
@@ -58,6 +59,11 @@ export class Rotation implements Turns {
   /** The head cannot act any more; it enters again when it can. */
   retire(): void {
     const pipe = this.#line.shift()
-    if (pipe !== undefined) pipe.turns &= ~this.#bit
+    if (pipe === undefined) return
+    pipe.turns &= ~this.#bit
+    const { successor } = pipe
+    if (this.#bit !== READ_TURN || successor === undefined || pipe.inbound.length > 0) return
+    pipe.successor = successor.predecessor = undefined
+    if (successor.inbound.length > 0) this.enter(successor)
   }
 }

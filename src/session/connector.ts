@@ -91,7 +91,11 @@ export class Connector implements Connection {
     this.#session = undefined
     if (this.#closed) return
     this.#backoff.lived(end.established ? end.lived : 0)
-    if (this.pipe.state === "gone") this.pipe = this.#createPipe()
+    if (this.pipe.state === "gone") {
+      const before = this.pipe
+      this.pipe = this.#createPipe()
+      this.pipe.follow(before)
+    }
     if (end.refused) this.#giveUp(end.error)
     else this.#later(end.error)
   }

@@ -170,7 +170,14 @@ export class Inbox<R> {
   /** Messages that have arrived and were not handed out, those of peers that have left included. */
   get unread(): number {
     let unread = 0
-    for (const pipe of this.#turns.pipes()) unread += pipe.inbound.length
+    for (const pipe of this.#turns.pipes()) {
+      // Those who come after a pipe have no turn of their own before that is empty.
+      let next: Pipe | undefined = pipe
+      while (next !== undefined && next.inbound.length > 0) {
+        unread += next.inbound.length
+        next = next.successor
+      }
+    }
     return unread
   }
 

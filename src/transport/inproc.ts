@@ -161,7 +161,9 @@ class InprocConnection implements Connection {
 
   #left(error: Error | undefined): void {
     if (this.#closed) return
+    const before = this.pipe
     this.pipe = this.#createPipe()
+    this.pipe.follow(before)
     if (this.#host.options.reconnectInterval < 0) this.#giveUp(error)
     else this.#later()
   }
