@@ -18,7 +18,7 @@ const LAYERS: Readonly<Record<string, { readonly layer: number; readonly may: st
     codec: { layer: 1, may: ["core"] },
     options: { layer: 2, may: ["core"], types: ["codec"] },
     // A rotation is a ring of pipes, hence the one file of pipe/ that routing runs.
-    routing: { layer: 2, may: ["core", "pipe/ring"], types: ["pipe", "options"] },
+    routing: { layer: 2, may: ["core", "pipe/ring", "pipe/turns"], types: ["pipe", "options"] },
     transport: { layer: 3, may: ["core", "pipe"], types: ["options"] },
     session: { layer: 4, may: ["core", "zmtp", "pipe", "options"], types: ["transport/transport"] },
     transports: { layer: 5, may: ["core", "transport", "session"] },

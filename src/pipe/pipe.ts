@@ -15,6 +15,7 @@ import type { Peer } from "../peer.ts"
 import type { SubscriptionKind } from "../subscription.ts"
 import type { Budget } from "./budget.ts"
 import { type Marks, MessageQueue } from "./queue.ts"
+import { HELD, LEADS } from "./turns.ts"
 
 /** What the pipe asks of whatever carries its messages. */
 export interface Link {
@@ -122,7 +123,9 @@ export class Pipe {
     const last = pipe.inbound.length > 0 ? pipe : pipe.predecessor
     if (last === undefined) return
     last.successor = this
+    last.turns |= LEADS
     this.predecessor = last
+    this.turns |= HELD
   }
 
   // ── the socket's face ──────────────────────────────────────────────────────────────────────────────────────────

@@ -5,6 +5,7 @@
 
 import type { Pipe } from "../pipe/pipe.ts"
 import { Ring } from "../pipe/ring.ts"
+import { HELD, LEADS } from "../pipe/turns.ts"
 
 /** The bit of each rotation that a pipe can be in. */
 export const READ_TURN = 1
@@ -28,20 +29,24 @@ export interface Turns {
 
 export class Rotation implements Turns {
   readonly #bit: number
+  /** Who has one of these bits may not enter; who has one of those is followed by another. */
+  readonly #barred: number
+  readonly #leads: number
   readonly #line = new Ring<Pipe>()
 
   constructor(bit: typeof READ_TURN | typeof WRITE_TURN | typeof WAITING_TURN) {
     this.#bit = bit
+    this.#barred = bit === READ_TURN ? bit | HELD : bit
+    this.#leads = bit === READ_TURN ? LEADS : 0
   }
 
   pipes(): Iterable<Pipe> {
     return this.#line.values()
   }
 
-  /** Takes a place at the end of the line, unless it has one. */
+  /** Takes a place at the end of the line, unless it has one, or has to wait for the pipe before it. */
   enter(pipe: Pipe): void {
-    if ((pipe.turns & this.#bit) !== 0) return
-    if (this.#bit === READ_TURN && (pipe.predecessor?.inbound.length ?? 0) > 0) return
+    if ((pipe.turns & this.#barred) !== 0) return
     pipe.turns |= this.#bit
     this.#line.push(pipe)
   }
@@ -61,9 +66,16 @@ export class Rotation implements Turns {
     const pipe = this.#line.shift()
     if (pipe === undefined) return
     pipe.turns &= ~this.#bit
+    if ((pipe.turns & this.#leads) !== 0) this.#passOn(pipe)
+  }
+
+  /** All of a former connection has been read: now it is the turn of the one after it. */
+  #passOn(pipe: Pipe): void {
     const { successor } = pipe
-    if (this.#bit !== READ_TURN || successor === undefined || pipe.inbound.length > 0) return
+    pipe.turns &= ~LEADS
+    if (successor === undefined) return
     pipe.successor = successor.predecessor = undefined
+    successor.turns &= ~HELD
     if (successor.inbound.length > 0) this.enter(successor)
   }
 }
