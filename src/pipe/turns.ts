@@ -1,5 +1,5 @@
-// Bits of `Pipe.turns` that order the pipes of one endpoint; the other bits say which rotations a pipe is in, and belong
-// to routing.
+// Bits of `Pipe.turns` that order the pipes of one endpoint. The other bits say which rotations a pipe is
+// in, and belong to routing.
 
 /** Another pipe is to be read after this one. */
 export const LEADS = 8
