@@ -160,6 +160,16 @@ export class Pipe {
     }
   }
 
+  /** Puts a message in the place of the one that waits, if one does (`conflate`); whether one did. */
+  pushNewest(message: Message): boolean {
+    if (this.outbound.length === 0) {
+      this.push(message)
+      return false
+    }
+    this.outbound.replace(0, message)
+    return true
+  }
+
   /** The next message from the peer. */
   pop(): Message | undefined {
     const message = this.inbound.shift()

@@ -156,12 +156,7 @@ export class Distribution {
   }
 
   #conflateInto(pipe: Pipe, message: Message): Verdict {
-    if (pipe.outbound.length === 0) {
-      pipe.push(message)
-    } else {
-      pipe.outbound.replace(0, message)
-      this.#setup.replaced(pipe)
-    }
+    if (pipe.pushNewest(message)) this.#setup.replaced(pipe)
     return ACCEPTED
   }
 }

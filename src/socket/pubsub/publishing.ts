@@ -62,7 +62,7 @@ export class Publishing {
       const pipe = pipes[i] as Pipe
       if (pipe.state !== "ready") continue
       if (this.#conflate) {
-        this.#conflateInto(pipe, message)
+        if (pipe.pushNewest(message)) this.#hub.dropped("replaced", 1, pipe)
       } else if (pipe.hasRoom) {
         pipe.push(message)
         if (pipe.outbound.length * 2 >= pipe.outbound.marks.messages) verdict = this.#slower(pipe, verdict)
@@ -147,15 +147,6 @@ export class Publishing {
       if (pipe.state === "ready" && !pipe.hasRoom) all = false
     }
     return all
-  }
-
-  #conflateInto(pipe: Pipe, message: Message): void {
-    if (pipe.outbound.length === 0) {
-      pipe.push(message)
-    } else {
-      pipe.outbound.replace(0, message)
-      this.#hub.dropped("replaced", 1, pipe)
-    }
   }
 
   #refuse(pipe: Pipe, limit: string, allowed: number): undefined {
