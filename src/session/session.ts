@@ -116,9 +116,10 @@ export class Session implements StreamHandler, Link {
       this.#resolveDone = resolve
     })
     if (options.handshakeInterval > 0) {
-      this.#deadline = after(options.handshakeInterval, () =>
-        this.abort(new TimeoutError(`The handshake took longer than ${options.handshakeInterval} ms`)),
-      )
+      this.#deadline = after(options.handshakeInterval, () => {
+        this.#host.monitor.count("limit", setup.endpoint, undefined, "handshakeInterval", 1)
+        this.abort(new TimeoutError(`The handshake took longer than ${options.handshakeInterval} ms`))
+      })
     }
     this.#stream.hold(false)
     this.#stream.start(this)
