@@ -1,4 +1,4 @@
-// Writes docs/tables/ from the code: options, events, errors, drop reasons, legal pairs. What a table says is said
+// Writes docs/tables/ from the code: options, limits, events, errors, drop reasons, legal pairs. What a table says is said
 // once, in src/; nothing is written here by hand but headings.
 //
 //   npm run docs:tables              writes them; a test fails when they are out of date
@@ -13,6 +13,7 @@ const root = new URL("..", import.meta.url)
 export function tables({ options, socketTypes, legalPeers }) {
   return new Map([
     ["options.md", optionTable(options)],
+    ["limits.md", limitTable(options)],
     ["legal-pairs.md", pairTable(socketTypes, legalPeers)],
     ["events.md", eventTable()],
     ["errors.md", errorTable()],
@@ -35,6 +36,20 @@ function optionTable(options) {
     "Given to the constructor, checked at once, frozen. `undefined` stands for the default. Times are in milliseconds, " +
       "sizes in octets.",
     ["option", "default", "unit", "on", "what it is about"],
+    rows,
+  )
+}
+
+function limitTable(options) {
+  const docs = interfaceDocs("src/options.ts")
+  const rows = Object.entries(options)
+    .filter(([, row]) => row.bites !== undefined)
+    .map(([name, row]) => [`\`${name}\``, defaultOf(row), row.unit ?? "", docs.get(name) ?? row.doc, row.bites])
+  return page(
+    "Limits",
+    "What bounds a peer, known or not, and what is held for it. Each is an option, met where the thing grows and not " +
+      "where it is complete, and each that is met is told of by an event; a `limit` event names the option.",
+    ["option", "default", "unit", "what it bounds", "what happens there"],
     rows,
   )
 }

@@ -65,9 +65,9 @@ export interface EventTable {
     /** Messages since the last such event. */
     readonly count: number
   }
-  /** A limit was met and something was refused. Gathered: at most one event per peer and limit in 100 ms. */
+  /** A limit was met: something was refused, or has to wait. Gathered: at most one per peer and limit in 100 ms. */
   limit: {
-    /** The option that sets the limit, or what the system ran out of. */
+    /** The option that sets the limit. */
     readonly limit: string
     /** Times since the last such event. */
     readonly count: number

@@ -146,6 +146,12 @@ export interface CommonOptions {
    */
   maxConnections?: number | undefined
   /**
+   * How many files, connections included, this process may have open before newcomers are turned away. 0 = as many as
+   * the system allows, less 16, which are left to the application.
+   * @defaultValue 0 files
+   */
+  maxOpenFiles?: number | undefined
+  /**
    * How many accepted connections of one endpoint may be in their handshake; beyond, the oldest is ended.
    * @defaultValue 1024 connections
    */
@@ -161,6 +167,11 @@ export interface CommonOptions {
    * @defaultValue 16 KiB
    */
   maxHandshakeBytes?: number | undefined
+  /**
+   * How large one command of a handshake may be.
+   * @defaultValue 8 KiB
+   */
+  maxHandshakeFrameSize?: number | undefined
   /**
    * How many properties the metadata of a peer may have.
    * @defaultValue 64 properties
@@ -484,7 +495,15 @@ export interface ResolvedOptions extends Readonly<{ [K in keyof Plain]-?: Exclud
 export type OptionName = keyof ResolvedOptions
 
 /** What numbers are counted in. */
-export type OptionUnit = "ms" | "bytes" | "messages" | "frames" | "connections" | "properties" | "subscriptions"
+export type OptionUnit =
+  | "ms"
+  | "bytes"
+  | "messages"
+  | "frames"
+  | "connections"
+  | "properties"
+  | "subscriptions"
+  | "files"
 
 /** What values an option takes. */
 export interface OptionKind<V> {
@@ -507,6 +526,8 @@ export interface OptionRow<V> {
   readonly kindOn?: Readonly<Partial<Record<SocketClass, OptionKind<V>>>>
   /** Where a class differs in its default. */
   readonly defaultOn?: Readonly<Partial<Record<SocketClass, V>>>
+  /** Of a limit: what becomes of whoever meets it, and in backquotes the events that tell of it. */
+  readonly bites?: string
 }
 
 const KIB = 1024
@@ -681,6 +702,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "messages",
     default: 1000,
     on: SENDING,
+    bites: "The queue is full: its socket waits or drops, as its class says. `peer:slow`, `message:dropped`",
   },
   sendHighWaterMarkBytes: {
     doc: "How many octets may wait for one peer; a queue below its marks takes one more message of any size.",
@@ -688,6 +710,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "bytes",
     default: 64 * MIB,
     on: SENDING,
+    bites: "The same, however few the messages are. `peer:slow`, `message:dropped`",
   },
   sendTimeout: {
     doc: "How long a send may wait.",
@@ -702,6 +725,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "messages",
     default: 1000,
     on: RECEIVING,
+    bites: "Nothing more is read from this peer until there is room. `limit`",
   },
   receiveHighWaterMarkBytes: {
     doc: "How many octets of one peer may wait to be read.",
@@ -709,6 +733,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "bytes",
     default: 64 * MIB,
     on: RECEIVING,
+    bites: "The same, however few the messages are. `limit`",
   },
   receiveTimeout: {
     doc: "How long a receive may wait.",
@@ -723,6 +748,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "bytes",
     default: 1024 * MIB,
     on: ALL,
+    bites: "All queues are full until there is room. `limit`",
   },
   linger: {
     doc: "How long `close()` goes on sending what was accepted.",
@@ -806,6 +832,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "ms",
     default: 10_000,
     on: ALL,
+    bites: "The connection ends. `limit`, `handshake:error`",
   },
   heartbeatInterval: {
     doc: "After how much silence a peer is sent a PING (RFC 37).",
@@ -820,6 +847,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "ms",
     default: 30_000,
     on: ALL,
+    bites: "The connection ends. `disconnect`",
   },
   heartbeatTimeToLive: {
     doc: "After how much silence of ours the peer is asked to give up, in steps of 100 ms.",
@@ -834,6 +862,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "ms",
     default: 0,
     on: ALL,
+    bites: "The connection ends. `disconnect`",
   },
   maxMessageSize: {
     doc: "The size of the largest message accepted from a peer, all frames together.",
@@ -841,6 +870,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "bytes",
     default: 64 * MIB,
     on: ALL,
+    bites: "The connection ends before one octet of the body is stored. `limit`, `disconnect`",
   },
   maxMessageFrames: {
     doc: "The frames of the longest message accepted from a peer.",
@@ -848,6 +878,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "frames",
     default: 1024,
     on: ALL,
+    bites: "The connection ends. `limit`, `disconnect`",
   },
   maxConnections: {
     doc: "How many peers may be connected to the endpoints that are bound.",
@@ -855,6 +886,15 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "connections",
     default: 0,
     on: ALL,
+    bites: "Newcomers are turned away. `limit`, `accept:error`",
+  },
+  maxOpenFiles: {
+    doc: "How many files, connections included, this process may have open before newcomers are turned away.",
+    kind: mark,
+    unit: "files",
+    default: 0,
+    on: ALL,
+    bites: "Newcomers are turned away. `limit`, `accept:error`",
   },
   maxPendingHandshakes: {
     doc: "How many accepted connections of one endpoint may be in their handshake; beyond, the oldest is ended.",
@@ -862,6 +902,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "connections",
     default: 1024,
     on: ALL,
+    bites: "The oldest makes room for the newcomer. `limit`, `handshake:error`",
   },
   maxPendingHandshakesPerAddress: {
     doc: "How many connections of one address may be in their handshake; loopback and ipc are exempt.",
@@ -869,6 +910,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "connections",
     default: 64,
     on: ALL,
+    bites: "The oldest of that address makes room. `limit`, `handshake:error`",
   },
   maxHandshakeBytes: {
     doc: "How many octets of a peer a handshake may take.",
@@ -876,6 +918,15 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "bytes",
     default: 16 * KIB,
     on: ALL,
+    bites: "The connection ends. `limit`, `handshake:error`",
+  },
+  maxHandshakeFrameSize: {
+    doc: "How large one command of a handshake may be.",
+    kind: whole(64),
+    unit: "bytes",
+    default: 8 * KIB,
+    on: ALL,
+    bites: "The connection ends before one octet of it is stored. `limit`, `handshake:error`",
   },
   maxMetadataProperties: {
     doc: "How many properties the metadata of a peer may have.",
@@ -883,6 +934,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "properties",
     default: 64,
     on: ALL,
+    bites: "The connection ends. `limit`, `handshake:error`",
   },
   maxMetadataBytes: {
     doc: "How large the metadata of a peer may be.",
@@ -890,6 +942,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "bytes",
     default: 8 * KIB,
     on: ALL,
+    bites: "The connection ends. `limit`, `handshake:error`",
   },
   maxSubscriptionsPerPeer: {
     doc: "How many subscriptions one peer may have.",
@@ -897,6 +950,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "subscriptions",
     default: 100_000,
     on: PUBLISHING,
+    bites: "The peer is disconnected. `limit`, `disconnect`",
   },
   maxSubscriptions: {
     doc: "How many subscriptions all peers may have together.",
@@ -904,6 +958,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "subscriptions",
     default: 1_000_000,
     on: PUBLISHING,
+    bites: "The peer whose subscription is one too many is disconnected. `limit`, `disconnect`",
   },
   maxTopicSize: {
     doc: "How long a subscribed prefix may be.",
@@ -911,6 +966,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     unit: "bytes",
     default: 4 * KIB,
     on: PUBLISHING,
+    bites: "The peer is disconnected. `limit`, `disconnect`",
   },
   backlog: {
     doc: "How many connections the system may keep before they are accepted.",
@@ -949,6 +1005,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     kind: fileMode,
     default: 0o600,
     on: ALL,
+    bites: "The system keeps out whoever it does not name; a live or foreign path is left alone. `bind:error`",
   },
   routingId: {
     doc: "The name by which Routers know this socket: 1 to 255 octets, the first of them not zero.",
@@ -1015,6 +1072,7 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     kind: yesOrNo,
     default: false,
     on: ["Router"],
+    bites: "Routing ids have 1 to 255 octets, no leading zero; another of the same is refused. `handshake:error`",
   },
   probeRouter: {
     doc: "Sends an empty message to every peer as it joins, so that a Router there learns of this socket.",

@@ -26,6 +26,14 @@ describe("the tables of docs/", () => {
 
   it("have a row for each thing, and no empty explanation", () => {
     for (const name of Object.keys(OPTIONS)) expect(table("options.md")).toContain(`| \`${name}\` |`)
+    for (const [name, { bites }] of Object.entries(OPTIONS)) {
+      expect(table("limits.md").includes(`| \`${name}\` |`)).toBe(bites !== undefined)
+      // Every limit is told of, by events that there are.
+      if (bites === undefined) continue
+      const events = [...bites.matchAll(/`([a-z:]+)`/g)].map(([, event]) => event)
+      expect(events).not.toEqual([])
+      for (const event of events) expect(table("events.md")).toContain(`| \`${event}\` |`)
+    }
     for (const reason of DROP_REASONS) expect(table("drop-reasons.md")).toContain(`| \`${reason}\` |`)
     expect(table("events.md")).toMatch(/\| `peer:join` \| `peer: Peer` \| \S/)
     expect(table("errors.md")).toMatch(/\| `TimeoutError` \| `EAGAIN` \| \S/)

@@ -37,6 +37,9 @@ export interface Link {
   readonly done: Promise<void>
 }
 
+/** The options that say how much queues may hold, but for those of which `pipeFull` tells. */
+export type QueueLimit = "receiveHighWaterMark" | "receiveHighWaterMarkBytes" | "maxBufferedBytes"
+
 /** What the socket is told by its pipes. */
 export interface PipeOwner {
   /** The inbound queue was empty and is not any more. */
@@ -45,6 +48,8 @@ export interface PipeOwner {
   pipeWritable(pipe: Pipe): void
   /** The outbound queue has just reached its mark. */
   pipeFull(pipe: Pipe): void
+  /** One of the limits that hold both sides up was met: the inbound marks, or the octets of all queues together. */
+  pipeLimited(pipe: Pipe, limit: QueueLimit): void
   /** The peer subscribed or cancelled. */
   pipeSubscribed(pipe: Pipe, kind: SubscriptionKind, topic: Bytes): void
   /** Looks at what arrives before it is queued: `false` means that the socket has dealt with it. */
@@ -138,7 +143,10 @@ export class Pipe {
     if (this.#full || this.state === "gone" || this.state === "leaving") return false
     if (this.outbound.hasRoom && this.#withinWindow) return true
     this.#full = true
-    if (this.#budget.exhausted) this.#budget.await(this.#relieve)
+    if (this.#budget.exhausted) {
+      this.#budget.await(this.#relieve)
+      this.owner.pipeLimited(this, "maxBufferedBytes")
+    }
     return false
   }
 
@@ -202,9 +210,18 @@ export class Pipe {
   /** Whether the inbound queue takes another message; a "no" is followed by `link.resume`. */
   get wantsMore(): boolean {
     if (this.inbound.hasRoom) return true
-    this.#stalled = true
+    if (!this.#stalled) {
+      this.#stalled = true
+      this.owner.pipeLimited(this, this.#inboundLimit)
+    }
     if (this.#budget.exhausted) this.#budget.await(this.#resume)
     return false
+  }
+
+  get #inboundLimit(): QueueLimit {
+    if (this.#budget.exhausted) return "maxBufferedBytes"
+    const { bytes, marks } = this.inbound
+    return bytes >= marks.bytes ? "receiveHighWaterMarkBytes" : "receiveHighWaterMark"
   }
 
   get #withinWindow(): boolean {

@@ -4,6 +4,7 @@
 import { MessagingError } from "../errors.ts"
 import type { Binding, ByteStream, Listener, SocketHost } from "../transport/transport.ts"
 import type { Mechanism } from "../zmtp/mechanism.ts"
+import { isOutOfFiles } from "./out-of-files.ts"
 import { Session } from "./session.ts"
 import type { SharedBatch } from "./shared-batch.ts"
 
@@ -56,7 +57,8 @@ export class Acceptor implements Binding {
     this.#admitPending(session, group)
   }
 
-  failed(error: Error): void {
+  failed(error: NodeJS.ErrnoException): void {
+    if (isOutOfFiles(error)) this.#host.monitor.count("limit", this.endpoint, undefined, "maxOpenFiles", 1)
     this.#host.monitor.emit({ type: "accept:error", endpoint: this.endpoint, error })
   }
 

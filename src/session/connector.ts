@@ -7,6 +7,7 @@ import type { Pipe } from "../pipe/pipe.ts"
 import type { Attempt, ByteStream, Connection, SocketHost, StreamTransport } from "../transport/transport.ts"
 import type { Mechanism } from "../zmtp/mechanism.ts"
 import { Backoff } from "./backoff.ts"
+import { isOutOfFiles } from "./out-of-files.ts"
 import { Session, type SessionEnd } from "./session.ts"
 import type { SharedBatch } from "./shared-batch.ts"
 
@@ -60,6 +61,7 @@ export class Connector implements Connection {
       connected: (stream) => this.#connected(stream),
       failed: (error) => {
         this.#attempt = undefined
+        if (isOutOfFiles(error)) host.monitor.count("limit", this.endpoint, undefined, "maxOpenFiles", 1)
         host.monitor.emit({ type: "connect:delay", endpoint: this.endpoint })
         // What this machine cannot do at all does not get better by trying again.
         if (error.code === "EINVAL") this.#giveUp(error)

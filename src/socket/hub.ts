@@ -10,7 +10,7 @@ import type { Message } from "../message.ts"
 import type { ResolvedOptions } from "../options.ts"
 import { Peer, type PeerFacts } from "../peer.ts"
 import { Budget } from "../pipe/budget.ts"
-import { Pipe, type PipeOwner, type PipeSetup } from "../pipe/pipe.ts"
+import { Pipe, type PipeOwner, type PipeSetup, type QueueLimit } from "../pipe/pipe.ts"
 import type { Marks, MessageQueue } from "../pipe/queue.ts"
 import type { SocketType } from "../socket-type.ts"
 import { type DropReason, PeerStats, type Queued, SocketStats } from "../stats.ts"
@@ -316,6 +316,10 @@ export class Hub implements SocketHost, PipeOwner {
 
   pipeFull(pipe: Pipe): void {
     this.monitor.emit({ type: "peer:slow", endpoint: pipe.endpoint, peer: pipe.peer as Peer })
+  }
+
+  pipeLimited(pipe: Pipe, limit: QueueLimit): void {
+    this.monitor.count("limit", pipe.endpoint, pipe.peer, limit, 1)
   }
 
   pipeSubscribed(pipe: Pipe, kind: SubscriptionKind, topic: Bytes): void {

@@ -10,6 +10,7 @@ import { LONGEST_PATH, SocketPath } from "./ipc-path.ts"
 import { NetAttempt } from "./net-attempt.ts"
 import { asEndpointError, cannot } from "./net-error.ts"
 import { NetListener, openServer } from "./net-listener.ts"
+import { crowding } from "./open-files.ts"
 import type { Attempt, AttemptHandler, Listener, ListenerHandler, StreamOptions, StreamTransport } from "./transport.ts"
 
 /** Streams over Unix sockets, abstract ones included, and named pipes on Windows. Only paths have an `ipcMode`. */
@@ -17,11 +18,12 @@ export const ipc: StreamTransport = { name: "ipc", listen, connect }
 
 async function listen(endpoint: Endpoint, options: StreamOptions, handler: ListenerHandler): Promise<Listener> {
   const { text, path } = ofIpc(endpoint)
+  const crowded = crowding(text, options.maxOpenFiles)
   try {
     if (process.platform !== "win32" && !path.startsWith("@")) return await listenOnFile(text, path, options, handler)
     const name = path === "*" ? `brokerless-${randomBytes(8).toString("hex")}` : path
     const where = { path: systemName(text, name), backlog: options.backlog }
-    return new NetListener(`ipc://${name}`, await openServer(where, () => name, handler))
+    return new NetListener(`ipc://${name}`, await openServer(where, crowded, () => name, handler))
   } catch (error) {
     throw asEndpointError("bind", text, error as NodeJS.ErrnoException)
   }
@@ -30,13 +32,13 @@ async function listen(endpoint: Endpoint, options: StreamOptions, handler: Liste
 async function listenOnFile(
   text: string,
   path: string,
-  { backlog, ipcMode }: StreamOptions,
+  { backlog, ipcMode, maxOpenFiles }: StreamOptions,
   handler: ListenerHandler,
 ): Promise<Listener> {
   const file = path === "*" ? SocketPath.chosen() : SocketPath.given(systemName(text, path))
   let server: Server | undefined
   try {
-    server = await openServer({ path: file.staged, backlog }, () => file.path, handler)
+    server = await openServer({ path: file.staged, backlog }, crowding(text, maxOpenFiles), () => file.path, handler)
     await file.publish(text, ipcMode)
     return new NetListener(`ipc://${file.path}`, server, () => file.release())
   } catch (error) {

@@ -24,7 +24,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
 }
 
 /** What was to be done with the endpoint. */
-export type Deed = "bind" | "connect to" | "use"
+export type Deed = "bind" | "connect to" | "let anybody in at" | "use"
 
 /** An error of our own finding. */
 export function cannot(deed: Deed, endpoint: string, code: string, why: string, cause?: Error): EndpointError {

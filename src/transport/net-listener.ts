@@ -1,21 +1,31 @@
 // A server of node:net as a Listener. What an endpoint means, and what is left behind on disk, is the transport's.
 
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net"
+import type { EndpointError } from "../errors.ts"
 import { NetStream } from "./net-stream.ts"
 import type { Listener, ListenerHandler } from "./transport.ts"
 
 /**
  * Starts to listen; rejects with the system's own error.
  *
+ * @param crowded says why there is no place for an accepted socket, if there is none
  * @param welcome prepares an accepted socket and names its peer; `undefined` when the peer has gone already
  */
 export function openServer(
   where: ListenOptions,
+  crowded: (socket: Socket) => EndpointError | undefined,
   welcome: (socket: Socket) => string | undefined,
   handler: ListenerHandler,
 ): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer({ allowHalfOpen: true }, (socket) => {
+      const refusal = crowded(socket)
+      if (refusal !== undefined) {
+        // Its descriptor is free again before the next is accepted.
+        socket.destroy()
+        handler.failed(refusal)
+        return
+      }
       const address = welcome(socket)
       if (address === undefined) socket.destroy()
       else handler.accepted(new NetStream(socket, address))

@@ -9,6 +9,7 @@ import { checkFamily, localAddress } from "./local-address.ts"
 import { NetAttempt } from "./net-attempt.ts"
 import { asEndpointError, cannot } from "./net-error.ts"
 import { NetListener, openServer } from "./net-listener.ts"
+import { crowding } from "./open-files.ts"
 import type { Attempt, AttemptHandler, Listener, ListenerHandler, StreamOptions, StreamTransport } from "./transport.ts"
 
 /** Streams over TCP. Names mean their IPv4 address first; connecting falls back to the other ones. */
@@ -21,7 +22,12 @@ async function listen(endpoint: Endpoint, options: StreamOptions, handler: Liste
     const address = localAddress(text, host, ipv6, 0) ?? (await firstAddress(host, ipv6))
     // Without a host, Node.js binds both families where it can, and IPv4 alone where it cannot.
     const where = address !== "*" ? { host: address } : ipv6 ? {} : { host: "0.0.0.0" }
-    const server = await openServer({ ...where, port, backlog }, (socket) => welcome(socket, options), handler)
+    const server = await openServer(
+      { ...where, port, backlog },
+      crowding(text, options.maxOpenFiles),
+      (socket) => welcome(socket, options),
+      handler,
+    )
     const bound = server.address() as AddressInfo
     // `*` is reported as what everybody on this machine can connect to, those who know IPv4 only included.
     return new NetListener(formatTcp(address === "*" ? "0.0.0.0" : bound.address, bound.port), server)

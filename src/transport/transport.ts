@@ -63,6 +63,7 @@ export interface StreamOptions {
   readonly tcpKeepaliveIdle: number
   readonly ipv6: boolean
   readonly ipcMode: number
+  readonly maxOpenFiles: number
 }
 
 /** Something bound: it accepts streams until it is closed. */

@@ -3,6 +3,7 @@
 
 import { allocate, type Bytes, clone, copy, fromAscii, fromString, toKey } from "../bytes.ts"
 import { OptionError, ProtocolError } from "../errors.ts"
+import { LimitError } from "./decoder.ts"
 
 /** What a peer may claim; whatever exceeds it ends the connection. */
 export interface MetadataLimits {
@@ -52,18 +53,24 @@ export function encodeMetadata(properties: Iterable<readonly [string, Bytes | st
 
 /**
  * The peer's properties by name in lower case; of repeated ones the first. The values share one memory of their own,
- * so that none of them keeps a chunk of the network alive. Throws {@link ProtocolError}.
+ * so that none of them keeps a chunk of the network alive. Throws {@link ProtocolError}, or {@link LimitError}.
  */
 export function decodeMetadata(bytes: Bytes, limits: MetadataLimits): Map<string, Bytes> {
   if (bytes.length > limits.maxBytes) {
-    throw new ProtocolError(`The peer's metadata has ${bytes.length} octets, the limit is ${limits.maxBytes}`)
+    throw new LimitError(
+      "maxMetadataBytes",
+      `The peer's metadata has ${bytes.length} octets, the limit is ${limits.maxBytes}`,
+    )
   }
   const own = clone(bytes)
   const properties = new Map<string, Bytes>()
   let count = 0
   for (let at = 0; at < own.length; ) {
     if (++count > limits.maxProperties) {
-      throw new ProtocolError(`The peer's metadata has more than ${limits.maxProperties} properties, the limit`)
+      throw new LimitError(
+        "maxMetadataProperties",
+        `The peer's metadata has more than ${limits.maxProperties} properties, the limit`,
+      )
     }
     const nameEnd = at + 1 + (own[at] as number)
     if (nameEnd + 4 > own.length) throw truncated()

@@ -58,6 +58,8 @@ class Side implements PipeOwner {
 
   pipeFull(): void {}
 
+  pipeLimited(): void {}
+
   pipeSubscribed(pipe: Pipe, kind: SubscriptionKind, topic: Bytes): void {
     expect(pipe).toBe(this.pipe)
     this.log.push(`${kind} ${topic}`)

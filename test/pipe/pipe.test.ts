@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import type { Bytes } from "../../src/bytes.ts"
 import type { Message } from "../../src/message.ts"
 import { Budget } from "../../src/pipe/budget.ts"
-import { type Link, Pipe, type PipeOwner, type PipeSetup } from "../../src/pipe/pipe.ts"
+import { type Link, Pipe, type PipeOwner, type PipeSetup, type QueueLimit } from "../../src/pipe/pipe.ts"
 import type { SubscriptionKind } from "../../src/subscription.ts"
 
 const UNLIMITED = Number.POSITIVE_INFINITY
@@ -21,6 +21,10 @@ class Owner implements PipeOwner {
 
   pipeFull(): void {
     this.log.push("full")
+  }
+
+  pipeLimited(_pipe: Pipe, limit: QueueLimit): void {
+    this.log.push(`limit ${limit}`)
   }
 
   pipeSubscribed(_pipe: Pipe, kind: SubscriptionKind, topic: Bytes): void {
@@ -210,8 +214,9 @@ describe("the socket's face of a pipe", () => {
     const { pipe, owner } = make({ budget })
     hog.push(message(2000))
     expect(pipe.hasRoom).toBe(false)
+    expect(pipe.hasRoom).toBe(false)
     hog.outbound.shift()
-    expect(owner.log).toEqual(["writable"])
+    expect(owner.log).toEqual(["limit maxBufferedBytes", "writable"])
     expect(pipe.hasRoom).toBe(true)
   })
 

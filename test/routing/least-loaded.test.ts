@@ -8,6 +8,7 @@ const NOBODY: PipeOwner = {
   pipeReadable() {},
   pipeWritable() {},
   pipeFull() {},
+  pipeLimited() {},
   pipeSubscribed() {},
   intake: undefined,
 }

@@ -87,7 +87,10 @@ describe("a bound endpoint", () => {
     const { acceptor, hub, connect } = rig()
     const error = Object.assign(new Error("accept EMFILE"), { code: "EMFILE" })
     acceptor.failed(error)
-    expect(hub.events).toMatchObject([{ type: "accept:error", endpoint: ENDPOINT, error }])
+    expect(hub.events).toMatchObject([
+      { type: "limit", endpoint: ENDPOINT, limit: "maxOpenFiles" },
+      { type: "accept:error", endpoint: ENDPOINT, error },
+    ])
     greet(connect())
     expect(hub.peers).toHaveLength(1)
   })
@@ -169,6 +172,8 @@ describe("LIMIT-2: the handshakes that may be pending", () => {
     vi.advanceTimersByTime(600)
     expect(late.destroyed).toBe(true)
     await endOfTick()
+    // For as long equal events are gathered.
+    vi.advanceTimersByTime(200)
     expect(vi.getTimerCount()).toBe(0)
   })
 })

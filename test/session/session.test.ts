@@ -118,7 +118,10 @@ describe("the handshake of a session", () => {
     expect(rig.end).toMatchObject({ established: false, refused: false })
     expect(rig.end.error).toBeInstanceOf(TimeoutError)
     expect(rig.hub.stats.handshakeFailures).toBe(1)
-    expect(rig.hub.events).toMatchObject([{ type: "handshake:error", fatal: false }])
+    expect(rig.hub.events).toMatchObject([
+      { type: "limit", limit: "handshakeInterval" },
+      { type: "handshake:error", fatal: false },
+    ])
   })
 
   it("has no deadline any more once it is complete, or when there is to be none", async () => {

@@ -13,6 +13,7 @@ const NOBODY: PipeOwner = {
   pipeReadable() {},
   pipeWritable() {},
   pipeFull() {},
+  pipeLimited() {},
   pipeSubscribed() {},
   intake: undefined,
 }

@@ -13,6 +13,7 @@ export const STREAM_OPTIONS: StreamOptions = {
   tcpKeepaliveIdle: 60_000,
   ipv6: true,
   ipcMode: 0o600,
+  maxOpenFiles: 0,
 }
 
 /** A listener whose accepted streams can be waited for, in their order. */
