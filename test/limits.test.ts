@@ -85,7 +85,7 @@ const TRIALS: readonly Trial[] = [
     },
   },
   {
-    id: "HB-6",
+    id: "HB-5",
     limit: "heartbeatTimeout",
     open: () => new Pull({ heartbeatInterval: 10, heartbeatTimeout: 10 }),
     async meet(_, endpoint, keep) {

@@ -1,6 +1,6 @@
 // How many files this process may have open, and whether a newcomer is one too many. At the limit of the system
-// connections would be accepted and closed by the runtime without a word; so they are turned away a little before, where
-// it can be told, and the application keeps what it needs to read a file or to connect.
+// connections would be accepted and closed by the runtime without a word; so they are turned away a little before,
+// where it can be told, and the application keeps what it needs to read a file or to connect.
 //
 // Descriptors are given out lowest first: the number of one that was just accepted tells how many files are open.
 

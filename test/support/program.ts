@@ -1,7 +1,7 @@
 // A program of test/programs/ as a process of its own, and what it tells. It runs from build/, so both have to be built:
 // `npm run build && npm run build:programs`.
 
-import { type ChildProcess, fork } from "node:child_process"
+import { type ChildProcess, fork, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -12,11 +12,18 @@ export class Program<Said> implements AsyncDisposable {
   readonly #said: Said[] = []
   #wake: () => void = () => {}
 
-  /** Starts `test/programs/<name>.ts`. */
-  constructor(name: string, ...args: (string | number)[]) {
+  /** Starts `test/programs/<name>.ts`, which may have so many files open if that is said (on a Unix). */
+  constructor(start: string | { readonly name: string; readonly openFiles: number }, ...args: (string | number)[]) {
+    const { name, openFiles } = typeof start === "string" ? { name: start, openFiles: undefined } : start
     const file = fileURLToPath(new URL(`../../build/test/programs/${name}.js`, import.meta.url))
     if (!existsSync(file)) throw new Error(`There is no ${file}: run "npm run build && npm run build:programs"`)
-    this.process = fork(file, args.map(String), { execArgv: [] })
+    const texts = args.map(String)
+    this.process =
+      openFiles === undefined
+        ? fork(file, texts, { execArgv: [] })
+        : spawn("sh", ["-c", `ulimit -n ${openFiles} && exec "$0" "$@"`, process.execPath, file, ...texts], {
+            stdio: ["inherit", "inherit", "inherit", "ipc"],
+          })
     this.process.on("message", (said) => {
       this.#said.push(said as Said)
       this.#wake()
