@@ -1,6 +1,8 @@
-// One socket of every type, ours and theirs (of the npm package `zeromq`), with nothing set but a name where it has one.
+// One socket of every type, ours and theirs (of the npm package `zeromq`), with nothing set but a name where it has one,
+// and what is asked for.
 
 import {
+  type CommonOptions,
   Dealer,
   Pair,
   Publisher,
@@ -17,18 +19,18 @@ import {
 } from "brokerless"
 import * as zmq from "zeromq"
 
-export const OURS: Readonly<Record<SocketType, () => Socket>> = {
-  PAIR: () => new Pair(),
-  PUB: () => new Publisher(),
-  SUB: () => new Subscriber(),
-  XPUB: () => new XPublisher(),
-  XSUB: () => new XSubscriber(),
-  PUSH: () => new Push(),
-  PULL: () => new Pull(),
-  REQ: () => new Request(),
-  REP: () => new Reply(),
-  DEALER: () => new Dealer({ routingId: "ours" }),
-  ROUTER: () => new Router({ routingId: "ours" }),
+export const OURS: Readonly<Record<SocketType, (options?: CommonOptions) => Socket>> = {
+  PAIR: (options = {}) => new Pair(options),
+  PUB: (options = {}) => new Publisher(options),
+  SUB: (options = {}) => new Subscriber(options),
+  XPUB: (options = {}) => new XPublisher(options),
+  XSUB: (options = {}) => new XSubscriber(options),
+  PUSH: (options = {}) => new Push(options),
+  PULL: (options = {}) => new Pull(options),
+  REQ: (options = {}) => new Request(options),
+  REP: (options = {}) => new Reply(options),
+  DEALER: (options = {}) => new Dealer({ routingId: "ours", ...options }),
+  ROUTER: (options = {}) => new Router({ routingId: "ours", ...options }),
 }
 
 export const THEIRS: Readonly<Record<SocketType, () => zmq.Socket>> = {
