@@ -3,7 +3,10 @@ import type { ViteUserConfig } from "vitest/config"
 
 const config: ViteUserConfig = {
   resolve: {
-    alias: [{ find: /^brokerless$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) }],
+    alias: [
+      { find: /^brokerless$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
+      { find: /^brokerless\/curve$/, replacement: fileURLToPath(new URL("./src/curve.ts", import.meta.url)) },
+    ],
   },
   test: {
     include: ["test/**/*.test.ts"],

@@ -46,7 +46,6 @@ export type {
   ResolvedOptions,
   RouterOptions,
   RoutingIdOptions,
-  Security,
   SendOptions,
   SubscriberOptions,
   SubscriptionOptions,
@@ -55,6 +54,15 @@ export type {
 } from "./options.ts"
 export type { Peer } from "./peer.ts"
 export { byKey } from "./routing/by-key.ts"
+export type { Applicant, Authorize, Grant } from "./security/authorize.ts"
+export {
+  type PlainClientConfiguration,
+  type PlainServerConfiguration,
+  type PlainServerSecurity,
+  plain,
+  plainServer,
+} from "./security/plain.ts"
+export type { Security } from "./security/security.ts"
 export type { Labelled, LabelledOwn, Same, Shown, SocketArguments } from "./socket/arguments.ts"
 export { Fanout } from "./socket/fanout.ts"
 export type { Received } from "./socket/inbox.ts"

@@ -6,6 +6,7 @@ import { type Bytes, clone } from "./bytes.ts"
 import { OptionError } from "./errors.ts"
 import { describe, type Frame, type FrameLike, type Message, toFrame } from "./message.ts"
 import type { Peer } from "./peer.ts"
+import type { Security } from "./security/security.ts"
 
 /** The names of the socket classes. */
 export type SocketClass = keyof OptionsByClass
@@ -48,19 +49,6 @@ export type Overflow = "drop" | "drop-oldest" | "conflate" | "wait" | "disconnec
 
 /** What a Fanout does with a message for a peer whose queue is full. */
 export type FanoutOverflow = "wait" | "drop" | "disconnect"
-
-/**
- * A security mechanism and what it needs to know. Made by `plain()`, `plainServer()` and their like; opaque otherwise.
- *
- * @typeParam Setup - what a session tells each mechanism it has made
- * @typeParam Made - the mechanism: this file knows neither, the engine and the session do
- */
-export interface Security<Setup = never, Made = object> {
-  /** Its name in the greeting: `PLAIN`, `CURVE`. */
-  readonly mechanism: string
-  /** Makes the mechanism of one connection. */
-  create(setup: Setup): Made
-}
 
 /** Options that every socket takes. All times are in milliseconds, all sizes in octets. */
 export interface CommonOptions {

@@ -44,7 +44,13 @@ export class Connector implements Connection {
     this.#shared = shared
     this.#backoff = new Backoff(host.options.reconnectInterval, host.options.reconnectMaxInterval)
     this.pipe = this.#createPipe()
-    this.#try()
+    const preparing = host.options.security?.prepare?.()
+    if (preparing === undefined) this.#try()
+    else
+      preparing.then(
+        () => this.#try(),
+        (error) => this.#giveUp(error),
+      )
   }
 
   close(): void {
@@ -57,6 +63,7 @@ export class Connector implements Connection {
 
   #try(): void {
     const host = this.#host
+    if (this.#closed) return
     this.#attempt = this.#transport.connect(this.#target, host.options, {
       connected: (stream) => this.#connected(stream),
       failed: (error) => {
@@ -115,6 +122,7 @@ export class Connector implements Connection {
   }
 
   #giveUp(error: Error | undefined): void {
+    if (this.#closed) return
     this.#closed = true
     this.#host.gaveUp(this, error)
   }

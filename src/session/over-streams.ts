@@ -16,6 +16,7 @@ export function overStreams(streams: StreamTransport): Transport {
   return {
     name: streams.name,
     async bind(endpoint: Endpoint, host: SocketHost): Promise<Binding> {
+      await host.options.security?.prepare?.()
       const acceptor = new Acceptor(host, mechanismOf(host), sharedOf(host))
       acceptor.opened(await streams.listen(endpoint, host.options, acceptor))
       return acceptor
@@ -36,7 +37,7 @@ function mechanismOf(host: SocketHost): () => Mechanism {
     metadata: encodeMetadata(properties),
     limits: { maxProperties: options.maxMetadataProperties, maxBytes: options.maxMetadataBytes },
   }
-  const security = options.security as { create(setup: MechanismSetup): Mechanism } | undefined
+  const { security } = options
   return security === undefined ? () => nullMechanism(setup) : () => security.create(setup)
 }
 

@@ -12,15 +12,17 @@
 import type { Bytes } from "../bytes.ts"
 import { after, atEndOfTick, cancel, now, type Timer } from "../clock.ts"
 import { type MessagingError, ProtocolError, TimeoutError } from "../errors.ts"
-import { chargeOf, type Message, sizeOf } from "../message.ts"
+import { sizeOf } from "../message.ts"
 import type { Link, Pipe } from "../pipe/pipe.ts"
+import type { Security } from "../security/security.ts"
 import type { SubscriptionKind } from "../subscription.ts"
 import type { ByteStream, SocketHost, StreamHandler } from "../transport/transport.ts"
-import { ping, pong } from "../zmtp/command.ts"
 import { LimitError } from "../zmtp/decoder.ts"
-import { type Batch, Encoder, releaseBatch } from "../zmtp/encoder.ts"
+import { type Batch, releaseBatch } from "../zmtp/encoder.ts"
 import {
+  ASK,
   CANCEL,
+  DenialError,
   Engine,
   isFatal,
   MESSAGE,
@@ -32,9 +34,13 @@ import {
   SUBSCRIBE,
 } from "../zmtp/engine.ts"
 import type { Mechanism } from "../zmtp/mechanism.ts"
+import { Admission, metadataOf } from "./admission.ts"
+import { handshakePace } from "./handshake-pace.ts"
 import { Heartbeat } from "./heartbeat.ts"
+import { Outgoing } from "./outgoing.ts"
 import { HEARTBEAT, PROOF, pingContext, pongNumber, ReadingProof } from "./reading-proof.ts"
 import type { SharedBatch } from "./shared-batch.ts"
+import { countReceived, countSent, countWrite } from "./tally.ts"
 
 /** How a session ended. */
 export interface SessionEnd {
@@ -65,17 +71,21 @@ export interface SessionSetup {
 /** After this time without the peer's FIN a finished connection is given up, ms. */
 const FIN_GRACE = 1000
 
+/** How long an answer to who may come in is awaited where the handshake itself has no deadline, ms. */
+const ANSWER_DEADLINE = 10_000
+
 export class Session implements StreamHandler, Link {
   readonly done: Promise<void>
   readonly #setup: SessionSetup
   readonly #stream: ByteStream
   readonly #engine: Engine
   readonly #host: SocketHost
-  readonly #encoder = new Encoder()
+  readonly #outgoing: Outgoing
   readonly #born = now()
   readonly #batchBytes: number
   readonly #batchDelay: number
   #pipe: Pipe | undefined
+  #admission: Admission | undefined
   #state: "handshake" | "ready" | "finishing" | "closing" | "over" = "handshake"
   #established = false
   #left = false
@@ -87,9 +97,6 @@ export class Session implements StreamHandler, Link {
   #inFlight: Batch | undefined
   /** Taking messages out makes room, and room may bring more: those leave in the loop that is running. */
   #writing = false
-  #subscriptions: { readonly kind: SubscriptionKind; readonly topic: Bytes }[] = []
-  #pongs: Bytes[] = []
-  #pings: Bytes[] = []
   // Inbound.
   #pumping = false
   #stalled = false
@@ -112,6 +119,7 @@ export class Session implements StreamHandler, Link {
     this.#batchBytes = options.batchBytes
     this.#batchDelay = options.batchDelay
     this.#engine = new Engine(setup.host.type, setup.mechanism, options)
+    this.#outgoing = new Outgoing(this.#engine, setup.host, setup.shared)
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve
     })
@@ -164,7 +172,7 @@ export class Session implements StreamHandler, Link {
   }
 
   subscribe(kind: SubscriptionKind, topic: Bytes): void {
-    this.#subscriptions.push({ kind, topic })
+    this.#outgoing.commands.subscribe(kind, topic)
     this.flush(false)
   }
 
@@ -204,10 +212,55 @@ export class Session implements StreamHandler, Link {
       this.#fail(error)
       return
     }
-    if (this.#state === "handshake") this.#write()
+    if (this.#state === "handshake") {
+      this.#shakeHands()
+    } else {
+      this.#pump()
+      this.#engine.keep()
+    }
+    this.#pauseIfStalled()
+  }
+
+  /** Takes the handshake as far as it goes, now or when its turn comes; until then nothing more is read. */
+  #shakeHands(): void {
+    if (handshakePace.run(this.#handshakeStep)) return
+    this.#engine.keep()
+    this.#paused = true
+    this.#stream.pause()
+  }
+
+  readonly #handshakeStep = (): void => {
+    if (this.#state !== "handshake") return
+    this.#write()
     this.#pump()
     this.#engine.keep()
-    this.#pauseIfStalled()
+    if ((this.#state as string) !== "handshake") return
+    this.#write()
+    // While it waits to be let in, a peer may fill no more memory than a handshake may.
+    const full = this.#admission !== undefined && this.#engine.impatient
+    if (this.#paused === full) return
+    this.#paused = full
+    if (full) this.#stream.pause()
+    else this.#stream.resume()
+  }
+
+  /** The peer has named itself: somebody has to say whether it may come in. */
+  #ask(): void {
+    const { security, maxPendingHandshakes } = this.#host.options
+    this.#deadline ??= after(ANSWER_DEADLINE, () =>
+      this.abort(new TimeoutError(`Whether the peer may come in was not answered within ${ANSWER_DEADLINE} ms`)),
+    )
+    this.#admission = new Admission()
+    const { credentials } = this.#engine
+    this.#admission.ask(security as Security, credentials, this.#stream.address, maxPendingHandshakes, (error) => {
+      if (this.#state !== "handshake") return
+      if (error !== undefined) {
+        this.#fail(error)
+        return
+      }
+      this.#engine.admit()
+      if (!this.#pumping) this.#shakeHands()
+    })
   }
 
   #pauseIfStalled(): void {
@@ -249,6 +302,7 @@ export class Session implements StreamHandler, Link {
     this.#leave(error)
     this.#state = "over"
     cancel(this.#deadline)
+    this.#engine.dispose()
     const lost = this.#inFlight
     if (lost !== undefined) {
       this.#inFlight = undefined
@@ -282,6 +336,9 @@ export class Session implements StreamHandler, Link {
     this.#writing = true
     try {
       this.#writeBatches()
+    } catch (error) {
+      // A mechanism that can protect nothing more.
+      this.#fail(error)
     } finally {
       this.#writing = false
     }
@@ -297,8 +354,11 @@ export class Session implements StreamHandler, Link {
   }
 
   #writeBatches(): void {
-    for (let batch = this.#gather(); batch !== undefined; batch = this.#gather()) {
-      if (batch.messages > 0) this.#countWrite()
+    for (let batch = this.#outgoing.next(); batch !== undefined; batch = this.#outgoing.next()) {
+      if (batch.messages > 0) {
+        countWrite(this.#host, this.#pipe)
+        this.#heartbeat?.wrote()
+      }
       if (!this.#stream.write(batch.chunks)) {
         this.#inFlight = batch
         this.#watchStall()
@@ -309,86 +369,9 @@ export class Session implements StreamHandler, Link {
     }
   }
 
-  /** The next write's worth: commands first, then messages up to `batchBytes`. */
-  #gather(): Batch | undefined {
-    const encoder = this.#encoder
-    this.#engine.output(encoder)
-    if (!this.#established) return encoder.finish()
-    if (this.#pongs.length > 0 || this.#pings.length > 0 || this.#subscriptions.length > 0) this.#gatherCommands()
-    const pipe = this.#pipe as Pipe
-    const outbound = pipe.outbound
-    if (outbound.length === 0) return encoder.finish()
-    const shared = this.#setup.shared
-    if (shared !== undefined && !encoder.secured) {
-      return encoder.finish() ?? shared.take(outbound) ?? this.#gatherShared(shared, pipe)
-    }
-    const proof = this.#proof
-    do {
-      const message = this.#takeWhole(pipe)
-      if (message === undefined) continue
-      encoder.add(message)
-      if (proof !== undefined) {
-        proof.wrote(sizeOf(message))
-        if (proof.due(outbound.length === 0)) encoder.command(ping(0, pingContext(PROOF, proof.mark())))
-      }
-    } while (outbound.length > 0 && encoder.octets < this.#batchBytes)
-    return encoder.finish()
-  }
-
-  #gatherShared(shared: SharedBatch, pipe: Pipe): Batch | undefined {
-    const encoder = this.#encoder
-    const messages: Message[] = []
-    do {
-      const message = this.#takeWhole(pipe)
-      if (message === undefined) continue
-      encoder.add(message)
-      messages.push(message)
-    } while (pipe.outbound.length > 0 && encoder.octets < this.#batchBytes)
-    const batch = encoder.finish()
-    if (batch !== undefined) shared.keep(messages, batch)
-    return batch
-  }
-
-  /** The next message, unless the memory of one of its frames was taken away while it waited. */
-  #takeWhole(pipe: Pipe): Message | undefined {
-    const charge = pipe.outbound.headCharge
-    const message = pipe.outbound.shift() as Message
-    if (chargeOf(message) === charge) return message
-    this.#host.dropped("detached", 1, pipe)
-    return undefined
-  }
-
-  #gatherCommands(): void {
-    const encoder = this.#encoder
-    for (const context of this.#pongs) encoder.command(pong(context))
-    for (const context of this.#pings) {
-      encoder.command(ping(Math.floor(this.#host.options.heartbeatTimeToLive / 100), context))
-    }
-    for (const { kind, topic } of this.#subscriptions) this.#engine.subscription(encoder, kind, topic)
-    this.#pongs = []
-    this.#pings = []
-    this.#subscriptions = []
-  }
-
-  #countWrite(): void {
-    this.#host.stats.writes++
-    const peer = this.#pipe?.peer
-    if (peer !== undefined) peer.stats.writes++
-    this.#heartbeat?.wrote()
-  }
-
   /** The operating system has taken all of it. */
   #delivered(batch: Batch): void {
-    if (batch.messages > 0) {
-      const total = this.#host.stats
-      total.messagesSent += batch.messages
-      total.bytesSent += batch.body
-      const own = this.#pipe?.peer?.stats
-      if (own !== undefined) {
-        own.messagesSent += batch.messages
-        own.bytesSent += batch.body
-      }
-    }
+    countSent(this.#host, this.#pipe, batch)
     releaseBatch(batch)
   }
 
@@ -440,6 +423,9 @@ export class Session implements StreamHandler, Link {
         }
         if (meaning === NOTHING) break
         switch (meaning) {
+          case ASK:
+            this.#ask()
+            break
           case READY:
             this.#welcome()
             break
@@ -453,9 +439,7 @@ export class Session implements StreamHandler, Link {
             break
           }
           case PING:
-            // While output is blocked only the newest is remembered, so that a flood of PINGs gathers nothing.
-            if (this.#inFlight !== undefined) this.#pongs = []
-            this.#pongs.push(engine.context)
+            this.#outgoing.commands.pong(engine.context, this.#inFlight !== undefined)
             this.#heartbeat?.promised(engine.timeToLive)
             this.flush(false)
             break
@@ -467,19 +451,9 @@ export class Session implements StreamHandler, Link {
     } finally {
       // Also what came before an illegal frame has been delivered.
       this.#stalled = !more
-      if (messages > 0) this.#countReceived(messages, octets, unread)
+      if (unread > 0) this.#host.dropped("unread", unread, this.#pipe)
+      if (messages > 0) countReceived(this.#host, this.#pipe, messages, octets)
     }
-  }
-
-  #countReceived(messages: number, octets: number, unread: number): void {
-    if (unread > 0) this.#host.dropped("unread", unread, this.#pipe)
-    const total = this.#host.stats
-    total.messagesReceived += messages
-    total.bytesReceived += octets
-    const own = this.#pipe?.peer?.stats
-    if (own === undefined) return
-    own.messagesReceived += messages
-    own.bytesReceived += octets
   }
 
   #answered(context: Bytes): void {
@@ -491,7 +465,7 @@ export class Session implements StreamHandler, Link {
     if (this.#proof.answered(proof)) this.#heartbeat?.overtaken()
     // What was sent since that mark would otherwise stay unproven until the next message.
     if (this.#pipe?.outbound.length === 0 && this.#proof.due(true)) {
-      this.#pings.push(pingContext(PROOF, this.#proof.mark()))
+      this.#outgoing.commands.ping(pingContext(PROOF, this.#proof.mark()))
       this.flush(false)
     }
   }
@@ -515,19 +489,27 @@ export class Session implements StreamHandler, Link {
     if (options.window > 0 && options.balance !== "round-robin" && engine.heartbeats) {
       this.#proof = new ReadingProof(pipe)
     }
+    this.#outgoing.open(pipe, this.#proof)
     this.#heartbeat = new Heartbeat({
       interval: options.heartbeatInterval,
       timeout: options.heartbeatTimeout,
       peerAnswers: engine.heartbeats,
       ping: (number) => {
-        this.#pings.push(pingContext(HEARTBEAT, number))
+        this.#outgoing.commands.ping(pingContext(HEARTBEAT, number))
         this.flush(true)
       },
       paused: () => this.#paused || this.#stalled,
       expired: (reason) => this.abort(new TimeoutError(reason)),
     })
     this.#setup.established()
-    const refusal = host.admit(pipe, { ...facts, endpoint, address: this.#stream.address })
+    const answer = this.#admission?.answer
+    const refusal = host.admit(pipe, {
+      ...facts,
+      metadata: metadataOf(facts.metadata, answer),
+      userId: answer?.userId,
+      endpoint,
+      address: this.#stream.address,
+    })
     if (refusal !== undefined) this.#fail(refusal)
     else this.flush(false)
   }
@@ -538,10 +520,11 @@ export class Session implements StreamHandler, Link {
       this.#host.monitor.count("limit", this.#setup.endpoint, this.#pipe?.peer, cause.limit, 1)
     }
     this.#deaf = true
-    if (cause instanceof MismatchError && this.#inFlight === undefined) {
-      // The one refusal that a peer is told of (RFC 37); whatever else is wrong simply closes.
-      this.#encoder.handshake(cause.command)
-      const batch = this.#encoder.finish()
+    const told = cause instanceof MismatchError || cause instanceof DenialError ? cause.command : undefined
+    if (told !== undefined && this.#inFlight === undefined) {
+      // A peer is told of what will not get better (RFC 37, RFC 27); whatever else is wrong simply closes.
+      this.#outgoing.encoder.handshake(told)
+      const batch = this.#outgoing.encoder.finish()
       if (batch !== undefined && this.#stream.write(batch.chunks)) releaseBatch(batch)
       this.#leave(cause)
       this.#close()
@@ -573,6 +556,7 @@ export class Session implements StreamHandler, Link {
     cancel(this.#deadline)
     cancel(this.#stall)
     cancel(this.#delay)
+    this.#admission?.cancel()
     this.#heartbeat?.stop()
     const { host, endpoint } = this.#setup
     if (this.#established) {

@@ -19,12 +19,30 @@ const MAX_TTL = 655
 /** Octets of a peer's text that are ever shown. */
 const MAX_SHOWN = 32
 
+const HELLO = named("HELLO")
+const INITIATE = named("INITIATE")
+const WELCOME = named("WELCOME")
 const READY = named("READY")
 const ERROR = named("ERROR")
 const PING = named("PING")
 const PONG = named("PONG")
 const SUBSCRIBE = named("SUBSCRIBE")
 const CANCEL = named("CANCEL")
+
+/** The first command of PLAIN and CURVE; what is in it is the mechanism's affair. */
+export function hello(data: Bytes): Bytes {
+  return join(HELLO, data)
+}
+
+/** The answer to HELLO. */
+export function welcome(data: Bytes): Bytes {
+  return join(WELCOME, data)
+}
+
+/** The client's second command of PLAIN and CURVE. */
+export function initiate(data: Bytes): Bytes {
+  return join(INITIATE, data)
+}
 
 /** The handshake is done on this side; `metadata` is encoded already. */
 export function ready(metadata: Bytes): Bytes {

@@ -19,8 +19,8 @@ export const MESSAGE = 1
 export const COMMAND_FRAME = 2
 export type Found = typeof NEED_DATA | typeof MESSAGE | typeof COMMAND_FRAME
 
-/** Frames up to this size pin no more than a piece. */
-const SMALL = 512
+/** Frames up to this size pin no more than a piece: those of 512 octets, whatever seal is around them. */
+const SMALL = 512 + 48
 /** With the objects around it, a frame that is kept holds on to 8 KiB. */
 const PIECE = 7680
 /** A cut body starts with a buffer of at most this size, which grows sixteenfold once it is full. */

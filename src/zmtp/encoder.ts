@@ -2,9 +2,10 @@
 // Small frames are copied together into a slab; large ones travel by reference between two runs of the slab.
 // Budget per small message: its copy and a handful of stores. No object, no closure.
 
-import { type Bytes, copy, view } from "../bytes.ts"
+import { allocate, type Bytes, copy, view } from "../bytes.ts"
 import type { Frame, Message } from "../message.ts"
 import { COMMAND, LONG, LONG_HEADER, MORE, SEALED_COMMAND, SHORT_HEADER, SHORT_MAX } from "./frame.ts"
+import type { Protection } from "./mechanism.ts"
 import { acquireSlab, releaseSlab, SLAB_SIZE, type Slab } from "./slab.ts"
 
 /** From this size on a body is not copied. Below it a copy costs less than one more buffer in the write. */
@@ -28,12 +29,9 @@ export function releaseBatch(batch: Batch): void {
   for (const slab of batch.slabs) releaseSlab(slab)
 }
 
-/** What a mechanism that protects traffic makes of a frame. */
-export type Seal = (flags: number, body: Bytes) => Bytes
-
 /** Gathers one batch at a time: `add` and `command` in order, then `finish`. */
 export class Encoder {
-  #seal: Seal | undefined
+  #protection: Protection | undefined
   #slab: Slab | undefined
   #memory: ArrayBufferLike | undefined
   #start = 0
@@ -45,12 +43,12 @@ export class Encoder {
   #closed = 0
 
   /** From now on everything is sealed (a mechanism has secured the connection). */
-  secure(seal: Seal): void {
-    this.#seal = seal
+  secure(protection: Protection): void {
+    this.#protection = protection
   }
 
   get secured(): boolean {
-    return this.#seal !== undefined
+    return this.#protection !== undefined
   }
 
   /** Octets gathered so far. */
@@ -67,8 +65,8 @@ export class Encoder {
 
   /** Adds a command, given its body: name length, name, data. */
   command(body: Bytes): void {
-    if (this.#seal === undefined) this.#write(COMMAND, body)
-    else this.#write(0, this.#seal(SEALED_COMMAND, body))
+    if (this.#protection === undefined) this.#write(COMMAND, body)
+    else this.#writeSealed(this.#protection, SEALED_COMMAND, body)
   }
 
   /** A command of the handshake, which is never sealed as a frame. */
@@ -106,8 +104,8 @@ export class Encoder {
 
   #frame(flags: number, body: Frame): void {
     this.#body += body.length
-    if (this.#seal === undefined) this.#write(flags, body)
-    else this.#write(0, this.#seal(flags, body))
+    if (this.#protection === undefined) this.#write(flags, body)
+    else this.#writeSealed(this.#protection, flags, body)
   }
 
   #write(flags: number, body: Bytes): void {
@@ -122,22 +120,54 @@ export class Encoder {
       this.#offset = offset + SHORT_HEADER + size
       return
     }
-    const copied = size < REFERENCE_FROM
-    this.#room(copied ? LONG_HEADER + size : LONG_HEADER)
+    if (size < REFERENCE_FROM) {
+      this.#longHeader(flags, size, size)
+      copy(body, (this.#slab as Slab).bytes, this.#offset)
+      this.#offset += size
+    } else {
+      this.#longHeader(flags, size, 0)
+      this.#refer(body)
+    }
+  }
+
+  /** A frame as its mechanism has it; what it is (MORE, COMMAND) is told inside alone. */
+  #writeSealed(protection: Protection, flags: number, body: Bytes): void {
+    const size = protection.overhead + body.length
+    if (size <= SHORT_MAX) {
+      this.#room(SHORT_HEADER + size)
+      const slab = (this.#slab as Slab).bytes
+      slab[this.#offset] = 0
+      slab[this.#offset + 1] = size
+      this.#offset += SHORT_HEADER
+    } else if (size <= SLAB_SIZE - LONG_HEADER) {
+      this.#longHeader(0, size, size)
+    } else {
+      const sealed = allocate(size)
+      protection.seal(flags, body, sealed, 0)
+      this.#longHeader(0, size, 0)
+      this.#refer(sealed)
+      return
+    }
+    protection.seal(flags, body, (this.#slab as Slab).bytes, this.#offset)
+    this.#offset += size
+  }
+
+  /** The header of a long frame, in a slab with room for `following` octets behind it. */
+  #longHeader(flags: number, size: number, following: number): void {
+    this.#room(LONG_HEADER + following)
     const slab = (this.#slab as Slab).bytes
     const offset = this.#offset
     slab[offset] = flags | LONG
     slab.writeUInt32BE(Math.floor(size / 0x1_0000_0000), offset + 1)
     slab.writeUInt32BE(size >>> 0, offset + 5)
     this.#offset = offset + LONG_HEADER
-    if (copied) {
-      copy(body, slab, this.#offset)
-      this.#offset += size
-    } else {
-      this.#closeRun()
-      this.#chunks.push(body)
-      this.#closed += size
-    }
+  }
+
+  /** Memory that goes out as it is. */
+  #refer(octets: Bytes): void {
+    this.#closeRun()
+    this.#chunks.push(octets)
+    this.#closed += octets.length
   }
 
   /** Makes sure that `size` octets fit behind the offset; none is larger than a slab. */

@@ -1,6 +1,6 @@
 // ZMTP 3.1 as a machine (RFC 37): octets in, meanings out. No I/O, no timer, no promise.
 //
-//   greeting ──64 octets, same mechanism──▶ handshake ──READY sent and received──▶ traffic
+//   greeting ──64 octets, same mechanism──▶ handshake ──all said, and admitted──▶ traffic
 //       └──────────────────────────────┴── anything else throws, and the engine is of no further use ──┘
 //
 // `push` takes octets; `next` says what they mean, one thing at a time, and NOTHING when it needs more. Back-pressure
@@ -23,7 +23,7 @@ import {
 import type { Encoder } from "./encoder.ts"
 import { MORE, SEALED_COMMAND } from "./frame.ts"
 import { checkMechanism, encodeGreeting, GreetingReader } from "./greeting.ts"
-import type { Mechanism } from "./mechanism.ts"
+import type { Credentials, Mechanism, Protection } from "./mechanism.ts"
 
 /** What `next` found; the fields of the engine hold the details. */
 export const NOTHING = 0
@@ -38,6 +38,8 @@ export const CANCEL = 4
 export const PING = 5
 /** See `context`. */
 export const PONG = 6
+/** Somebody has to say whether the peer may come in: see `credentials`, and `admit`. Said once. */
+export const ASK = 7
 export type Meaning =
   | typeof NOTHING
   | typeof READY
@@ -46,17 +48,15 @@ export type Meaning =
   | typeof CANCEL
   | typeof PING
   | typeof PONG
+  | typeof ASK
 
 /** What the engine accepts. */
 export interface EngineLimits extends DecoderLimits {
   readonly maxHandshakeBytes: number
+  readonly maxHandshakeFrameSize: number
   readonly maxTopicSize: number
 }
 
-/** The largest frame that is accepted before the handshake is complete. */
-const HANDSHAKE_FRAME = 8 * 1024
-/** What a seal may add to a frame: what is inside is measured once it is open. */
-const SEAL = 256
 /** Commands of the handshake have no business in traffic. */
 const HANDSHAKE_COMMANDS: ReadonlySet<string> = new Set(["READY", "HELLO", "WELCOME", "INITIATE"])
 
@@ -84,8 +84,10 @@ export class Engine {
   readonly #decoderLimits: DecoderLimits
   readonly #greeting = new GreetingReader()
   readonly #decoder: Decoder
+  #protection: Protection | undefined
   #handshakeOctets = 0
   #greeted = false
+  #asked = false
   #outgoing: Bytes[] = []
   // A message of sealed frames of which not all are here.
   #opened: Message = []
@@ -96,7 +98,7 @@ export class Engine {
     this.#mechanism = mechanism
     this.#limits = limits
     this.#decoderLimits = {
-      maxMessageSize: Math.min(HANDSHAKE_FRAME, limits.maxHandshakeBytes),
+      maxMessageSize: Math.min(limits.maxHandshakeFrameSize, limits.maxHandshakeBytes),
       maxMessageFrames: 1,
     }
     this.#decoder = new Decoder(this.#decoderLimits)
@@ -151,11 +153,32 @@ export class Engine {
       encoder.raw(encodeGreeting(this.#mechanism.name, this.#mechanism.asServer))
       this.#greeted = true
     }
-    for (const body of this.#outgoing) encoder.handshake(body)
-    this.#outgoing = []
-    if (this.#mechanism.status === "ready" && this.#mechanism.seal !== undefined) {
-      encoder.secure(this.#mechanism.seal.bind(this.#mechanism))
+    if (this.#outgoing.length > 0) {
+      for (const body of this.#outgoing) encoder.handshake(body)
+      this.#outgoing = []
     }
+    if (this.#protection !== undefined && !encoder.secured) encoder.secure(this.#protection)
+  }
+
+  /** What the peer brought, when {@link ASK} was said. */
+  get credentials(): Credentials {
+    return this.#mechanism.credentials ?? {}
+  }
+
+  /** The answer to {@link ASK}; the opposite is to end the connection. */
+  admit(): void {
+    this.#mechanism.admit?.()
+    this.#converse()
+  }
+
+  /** The connection is over. */
+  dispose(): void {
+    this.#mechanism.dispose?.()
+  }
+
+  /** Whether the peer has said more than its handshake may take, while it waits for our answer. */
+  get impatient(): boolean {
+    return this.#handshakeOctets > this.#limits.maxHandshakeBytes
   }
 
   /** The next meaning. Throws {@link ProtocolError} or {@link HandshakeError}; the connection then has to end. */
@@ -169,16 +192,18 @@ export class Engine {
       }
       const found = this.#decoder.next()
       if (found === WHOLE_MESSAGE) {
-        if (this.#mechanism.open === undefined) {
+        if (this.#protection === undefined) {
           this.message = this.#decoder.message
           return MESSAGE
         }
         if (this.#decoder.message.length > 1) throw new ProtocolError("A sealed frame has the MORE flag")
-        const meaning = this.#open(this.#decoder.message[0] as Bytes)
+        const meaning = this.#open(this.#protection, this.#decoder.message[0] as Bytes)
         if (meaning !== NOTHING) return meaning
       } else if (found === COMMAND_FRAME) {
         const meaning =
-          this.#mechanism.open === undefined ? this.#command(this.#decoder.command) : this.#open(this.#decoder.command)
+          this.#protection === undefined
+            ? this.#command(this.#decoder.command)
+            : this.#open(this.#protection, this.#decoder.command)
         if (meaning !== NOTHING) return meaning
       } else {
         return NOTHING
@@ -202,9 +227,16 @@ export class Engine {
     if (mechanism.status === "ready") {
       this.#judgePeer(mechanism.metadata ?? new Map())
       this.phase = "traffic"
-      this.#decoderLimits.maxMessageSize = this.#limits.maxMessageSize + (mechanism.open === undefined ? 0 : SEAL)
+      this.#protection = mechanism.protection
+      // What is inside a sealed frame is measured once it is open.
+      this.#decoderLimits.maxMessageSize = this.#limits.maxMessageSize + (this.#protection?.overhead ?? 0)
       this.#decoderLimits.maxMessageFrames = this.#limits.maxMessageFrames
       return READY
+    }
+    if (mechanism.status === "asking") {
+      if (this.#asked) return NOTHING
+      this.#asked = true
+      return ASK
     }
     const found = this.#handshakeFrame()
     // Some peers forget the COMMAND flag on handshake commands; libzmq reads them all the same, and so do we.
@@ -229,7 +261,11 @@ export class Engine {
       return this.#decoder.next()
     } catch (error) {
       if (!(error instanceof LimitError)) throw error
-      if (error.limit === "maxMessageSize") throw new LimitError("maxHandshakeBytes", error.message)
+      if (error.limit === "maxMessageSize") {
+        const { maxHandshakeBytes, maxHandshakeFrameSize } = this.#limits
+        const limit = maxHandshakeFrameSize < maxHandshakeBytes ? "maxHandshakeFrameSize" : "maxHandshakeBytes"
+        throw new LimitError(limit, error.message)
+      }
       throw new ProtocolError("A message came before the handshake was complete")
     }
   }
@@ -244,7 +280,9 @@ export class Engine {
   #judgePeer(metadata: ReadonlyMap<string, Bytes>): void {
     const socketType = metadata.get("socket-type")?.toString("latin1") ?? ""
     if (socketType !== "" && !compatible(this.#type, socketType)) {
-      throw new MismatchError(this.#type, socketType)
+      // Clients of PLAIN and CURVE have no ERROR to send (RFC 24, RFC 26).
+      const { name, asServer } = this.#mechanism
+      throw new MismatchError(this.#type, socketType, asServer || name === "NULL")
     }
     const announced = metadata.get("identity") ?? EMPTY
     const named = this.#type === "ROUTER" || announcesRoutingId(socketType as SocketType)
@@ -285,8 +323,9 @@ export class Engine {
   }
 
   /** A frame of a secured connection: opens it, and gathers the frames inside to messages. */
-  #open(sealed: Bytes): Meaning {
-    const { flags, body } = (this.#mechanism.open as NonNullable<Mechanism["open"]>)(sealed)
+  #open(protection: Protection, sealed: Bytes): Meaning {
+    const body = protection.open(sealed)
+    const flags = protection.openedFlags
     if ((flags & SEALED_COMMAND) !== 0) return this.#command(body)
     this.#openedSize += body.length
     const { maxMessageSize, maxMessageFrames } = this.#limits
@@ -305,21 +344,33 @@ export class Engine {
   }
 }
 
-/** The peer is of a type that we cannot talk to; it is told so by an ERROR command before the connection ends. */
+/** The peer is of a type that we cannot talk to. */
 export class MismatchError extends HandshakeError {
-  /** The body of the ERROR command for the peer. */
-  readonly command: Bytes
+  /** The body of the ERROR command for the peer, if it may be sent one. */
+  readonly command: Bytes | undefined
 
-  constructor(ours: SocketType, theirs: string) {
+  constructor(ours: SocketType, theirs: string, tell: boolean) {
     super(
       `A ${ours} cannot talk to a peer of type ${JSON.stringify(theirs.slice(0, 32))}; ` +
         `it accepts ${legalPeers(ours).join(" and ")}`,
     )
-    this.command = errorCommand("Invalid socket type")
+    this.command = tell ? errorCommand("Invalid socket type") : undefined
   }
 }
 
-/** Whether trying again is pointless: we were refused, or have refused. */
+/** We do not let the peer in. */
+export class DenialError extends HandshakeError {
+  /** The body of the ERROR command for the peer; none when it may try again later. */
+  readonly command: Bytes | undefined
+
+  /** @param final whether trying again is pointless: the peer is told, by the code that RFC 27 has for it */
+  constructor(message: string, final: boolean, options?: ErrorOptions) {
+    super(message, options)
+    this.command = final ? errorCommand("400") : undefined
+  }
+}
+
+/** Whether trying again is pointless. Whom we did not let in today, we may be told to let in tomorrow. */
 export function isFatal(error: unknown): boolean {
-  return error instanceof HandshakeError
+  return error instanceof HandshakeError && !(error instanceof DenialError)
 }

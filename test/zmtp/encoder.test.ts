@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import { Decoder, MESSAGE, NEED_DATA } from "../../src/zmtp/decoder.ts"
 import { type Batch, Encoder, releaseBatch } from "../../src/zmtp/encoder.ts"
 import { acquireSlab, releaseSlab, SLAB_SIZE } from "../../src/zmtp/slab.ts"
+import { longHeader } from "../support/raw-peer.ts"
 
 function octetsOf(batch: Batch | undefined): Buffer {
   return Buffer.concat(batch?.chunks ?? [])
@@ -197,12 +198,27 @@ describe("a secured connection", () => {
   function sealing(): { encoder: Encoder; sealed: [number, string][] } {
     const sealed: [number, string][] = []
     const encoder = new Encoder()
-    encoder.secure((flags, frame) => {
-      sealed.push([flags, frame.toString()])
-      return Buffer.from(`<${frame}>`)
+    encoder.secure({
+      overhead: 2,
+      openedFlags: 0,
+      seal(flags, body, target, offset) {
+        sealed.push([flags, body.toString()])
+        Buffer.from(`<${body}>`).copy(target, offset)
+      },
+      open: (octets) => octets,
     })
     return { encoder, sealed }
   }
+
+  it("seals frames of every size: in a slab where they fit, on their own where they do not", () => {
+    for (const size of [0, 253, 254, 1000, 60_000, SLAB_SIZE - 11, SLAB_SIZE - 10, 300_000]) {
+      const { encoder } = sealing()
+      encoder.add([Buffer.alloc(size, "x"), Buffer.from("y")])
+      const inside = `<${"x".repeat(size)}>`
+      const header = size + 2 > 255 ? longHeader(size + 2) : Buffer.of(0, size + 2)
+      expect(octetsOf(encoder.finish()).equals(Buffer.concat([header, Buffer.from(`${inside}\0\x03<y>`)]))).toBe(true)
+    }
+  })
 
   it("CURVE-20, CURVE-23: seals every frame, tells MORE to the inside and never to the outside", () => {
     const { encoder, sealed } = sealing()

@@ -18,7 +18,7 @@ import {
   READY,
   SUBSCRIBE,
 } from "../../src/zmtp/engine.ts"
-import type { Mechanism, MechanismSetup } from "../../src/zmtp/mechanism.ts"
+import type { Mechanism, MechanismSetup, Protection } from "../../src/zmtp/mechanism.ts"
 import { decodeMetadata, encodeMetadata } from "../../src/zmtp/metadata.ts"
 import { nullMechanism } from "../../src/zmtp/null.ts"
 import { cuts } from "../support/cuts.ts"
@@ -27,6 +27,7 @@ const LIMITS: EngineLimits = {
   maxMessageSize: 1024 * 1024,
   maxMessageFrames: 100,
   maxHandshakeBytes: 16 * 1024,
+  maxHandshakeFrameSize: 8 * 1024,
   maxTopicSize: 4096,
 }
 
@@ -283,7 +284,9 @@ describe("the handshake", () => {
 
   it("LIMIT-8: ends at more metadata than allowed", () => {
     const mechanism = () => nullOf("PULL", { limits: { maxProperties: 1, maxBytes: 8192 } })
-    expectAnyway(Buffer.concat([greeting(), ready("PUSH", ["X-a", ""])]), ["ProtocolError"], { mechanism })
+    expectAnyway(Buffer.concat([greeting(), ready("PUSH", ["X-a", ""])]), ["limit maxMetadataProperties"], {
+      mechanism,
+    })
   })
 
   it("LIMIT-1: takes frames of up to 8 KiB, and no larger one, whatever messages may be", () => {
@@ -293,9 +296,12 @@ describe("the handshake", () => {
     const fitting = Buffer.concat([greeting(), padding(8192 - overhead)])
     expectAnyway(fitting, ["ready PUSH"], { mechanism })
     const over = Buffer.concat([greeting(), padding(8192 - overhead + 1)])
-    expectAnyway(over, ["limit maxHandshakeBytes"], { mechanism })
+    expectAnyway(over, ["limit maxHandshakeFrameSize"], { mechanism })
     // It is the announcement that is refused.
-    expect(feed([over.subarray(0, 64 + 9)], { mechanism }).log).toEqual(["limit maxHandshakeBytes"])
+    expect(feed([over.subarray(0, 64 + 9)], { mechanism }).log).toEqual(["limit maxHandshakeFrameSize"])
+    const limits = { maxHandshakeFrameSize: 10_000, maxHandshakeBytes: 9000 }
+    expectAnyway(over, ["ready PUSH"], { mechanism, limits })
+    expectAnyway(Buffer.concat([greeting(), padding(9000)]), ["limit maxHandshakeBytes"], { mechanism, limits })
   })
 
   it("LIMIT-1: takes no more octets in all than allowed, however small its frames", () => {
@@ -339,7 +345,7 @@ describe("who the peer is", () => {
           expect(log).toEqual([`ready ${theirs}`])
         } else {
           expect(log, `${ours} with ${theirs}`).toEqual(["MismatchError"])
-          expect((error as MismatchError).command.toString("latin1")).toBe("\x05ERROR\x13Invalid socket type")
+          expect((error as MismatchError).command?.toString("latin1")).toBe("\x05ERROR\x13Invalid socket type")
           expect(isFatal(error)).toBe(true)
         }
       }
@@ -556,6 +562,7 @@ class Xor implements Mechanism {
   readonly asServer = false
   readonly #type: SocketType
   #said = false
+  readonly #protection = new XorProtection()
   metadata: ReadonlyMap<string, Buffer> | undefined
 
   constructor(type: SocketType) {
@@ -576,14 +583,24 @@ class Xor implements Mechanism {
     this.metadata = decodeMetadata(body.subarray(6), { maxProperties: 64, maxBytes: 8192 })
   }
 
-  seal(flags: number, body: Buffer): Buffer {
-    return Buffer.concat([Buffer.from("\x07MESSAGE"), xored(Buffer.concat([Buffer.of(flags), body]))])
+  get protection(): XorProtection | undefined {
+    return this.status === "ready" ? this.#protection : undefined
+  }
+}
+
+class XorProtection implements Protection {
+  readonly overhead = 9
+  openedFlags = 0
+
+  seal(flags: number, body: Buffer, target: Buffer, offset: number): void {
+    Buffer.concat([Buffer.from("\x07MESSAGE"), xored(Buffer.concat([Buffer.of(flags), body]))]).copy(target, offset)
   }
 
-  open(sealed: Buffer): { flags: number; body: Buffer } {
+  open(sealed: Buffer): Buffer {
     if (sealed.subarray(0, 8).toString() !== "\x07MESSAGE") throw new ProtocolError("forged")
     const inner = xored(sealed.subarray(8))
-    return { flags: inner[0] as number, body: inner.subarray(1) }
+    this.openedFlags = inner[0] as number
+    return inner.subarray(1)
   }
 }
 
@@ -618,7 +635,10 @@ describe("a mechanism that protects traffic", () => {
   const hello = Buffer.concat([greeting({ mechanism: "XOR" }), ready("PUSH")])
 
   function sealed(flags: number, body: string | Buffer, outer = 0): Buffer {
-    return frame(outer, new Xor("PUSH").seal(flags, Buffer.from(body as string, "latin1")))
+    const inside = Buffer.from(body as string, "latin1")
+    const target = Buffer.alloc(9 + inside.length)
+    new XorProtection().seal(flags, inside, target, 0)
+    return frame(outer, target)
   }
 
   it("CURVE-20, CURVE-21: has the flags of frames inside: messages of several, and commands", () => {

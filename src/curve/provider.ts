@@ -1,0 +1,83 @@
+// Which library does the cryptography of this process: libsodium as WebAssembly, which comes along, and for boxes
+// sodium-native where it is installed. Chosen once, when CURVE is first configured; nobody else loads any of it.
+
+import { allocate, type Bytes, equal } from "../bytes.ts"
+import { type Boxes, KEY, type KeyPair, NONCE, type Primitives, TAG } from "../zmtp/curve/primitives.ts"
+import { loadLibsodium } from "./libsodium.ts"
+import { loadSodiumNative } from "./sodium-native.ts"
+
+/** What was chosen. */
+export interface Provider {
+  /** `"sodium-native"` or `"libsodium (WebAssembly)"`. */
+  readonly name: string
+  readonly primitives: Primitives
+}
+
+let loading: Promise<Provider> | undefined
+let loaded: Provider | undefined
+
+/** Loads the libraries, the first time; the same for everybody. */
+export function loadProvider(): Promise<Provider> {
+  loading ??= load()
+  return loading
+}
+
+/** What was loaded. Only asked for once {@link loadProvider} has resolved. */
+export function provider(): Provider {
+  if (loaded === undefined) throw new Error("The cryptographic library is still being loaded")
+  return loaded
+}
+
+async function load(): Promise<Provider> {
+  const [portable, native] = await Promise.all([loadLibsodium(), loadSodiumNative()])
+  loaded =
+    native !== undefined && agree(portable, native)
+      ? { name: "sodium-native", primitives: new Accelerated(portable, native) }
+      : { name: "libsodium (WebAssembly)", primitives: portable }
+  return loaded
+}
+
+/** Whether two libraries make the same box of the same octets: what does not is not used. */
+function agree(one: Boxes, other: Boxes): boolean {
+  const boxes = [one, other].map((boxes) => {
+    const box = filled(TAG + 100, 1)
+    boxes.seal(box, 0, 100, filled(NONCE, 2), filled(KEY, 3))
+    return box
+  })
+  return equal(boxes[0] as Bytes, boxes[1] as Bytes)
+}
+
+function filled(size: number, octet: number): Bytes {
+  return allocate(size).fill(octet) as Bytes
+}
+
+/** The boxes of one library, and everything else of another. */
+class Accelerated implements Primitives {
+  readonly #portable: Primitives
+  readonly #native: Boxes
+
+  constructor(portable: Primitives, native: Boxes) {
+    this.#portable = portable
+    this.#native = native
+  }
+
+  keyPair(): KeyPair {
+    return this.#portable.keyPair()
+  }
+
+  agree(secretKey: Bytes, publicKey: Bytes): Bytes | undefined {
+    return this.#portable.agree(secretKey, publicKey)
+  }
+
+  randomize(memory: Bytes): void {
+    this.#portable.randomize(memory)
+  }
+
+  seal(memory: Bytes, at: number, length: number, nonce: Bytes, key: Bytes): void {
+    this.#native.seal(memory, at, length, nonce, key)
+  }
+
+  open(memory: Bytes, at: number, length: number, nonce: Bytes, key: Bytes): boolean {
+    return this.#native.open(memory, at, length, nonce, key)
+  }
+}

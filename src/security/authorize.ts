@@ -1,0 +1,79 @@
+// The application's own judgement of who may come in: what it is told, what it may answer, and what its answer means.
+
+import type { Bytes } from "../bytes.ts"
+import { OptionError } from "../errors.ts"
+import { describe, type FrameLike, toFrame } from "../message.ts"
+import type { Admitted } from "./security.ts"
+
+/**
+ * A peer that wants to come in. The secret it brought is not shown when this is logged or inspected.
+ */
+export class Applicant {
+  /** `PLAIN` or `CURVE`. */
+  readonly mechanism: string
+  /** Where the peer is: `192.0.2.7:49152`, or the path of an ipc endpoint. */
+  readonly address: string
+  /** PLAIN only: who it says it is. */
+  readonly username?: string
+  /** CURVE only: its long-term public key in Z85, whose secret it has proved to hold. */
+  readonly publicKey?: string
+  /** Aborted when the answer is wanted no more: the peer has left, or its time has run out. */
+  readonly signal: AbortSignal
+  readonly #password: string | undefined
+
+  constructor(facts: {
+    mechanism: string
+    address: string
+    username?: string
+    password?: string
+    publicKey?: string
+    signal: AbortSignal
+  }) {
+    this.mechanism = facts.mechanism
+    this.address = facts.address
+    if (facts.username !== undefined) this.username = facts.username
+    if (facts.publicKey !== undefined) this.publicKey = facts.publicKey
+    this.signal = facts.signal
+    this.#password = facts.password
+  }
+
+  /** PLAIN only: what it gives as proof. */
+  get password(): string | undefined {
+    return this.#password
+  }
+}
+
+/** What an authorizer may say of a peer that it lets in. */
+export interface Grant {
+  /** Who the peer is, for `peer.userId`. By default the user name, or the public key in Z85. */
+  readonly userId?: string | undefined
+  /** Properties for `peer.metadata`, where they override whatever the peer claims. */
+  readonly metadata?: Readonly<Record<string, FrameLike>> | undefined
+}
+
+/**
+ * Says whether a peer may come in. Anything but `true` and a {@link Grant} is a no, and so is an exception or an answer
+ * that does not come before the handshake's deadline (`handshakeInterval`).
+ */
+export type Authorize = (peer: Applicant) => boolean | Grant | Promise<boolean | Grant>
+
+/** Throws {@link OptionError} unless `value` can be asked. */
+export function checkAuthorize(maker: string, value: unknown): asserts value is Authorize {
+  if (typeof value === "function") return
+  throw new OptionError("security", `${maker}: authorize must be a function, got ${describe(value)}`)
+}
+
+/** Asks. Resolves to undefined for a no; rejects when there was no proper answer. */
+export async function ask(authorize: Authorize, applicant: Applicant): Promise<Admitted | undefined> {
+  const answer: unknown = await authorize(applicant)
+  const userId = applicant.username ?? applicant.publicKey
+  if (answer === true) return { userId, metadata: new Map() }
+  if (typeof answer !== "object" || answer === null) return undefined
+  const grant = answer as Grant
+  if (grant.userId !== undefined && typeof grant.userId !== "string") {
+    throw new TypeError(`authorize gave a userId that is no string but ${describe(grant.userId)}`)
+  }
+  const metadata = new Map<string, Bytes>()
+  for (const [name, value] of Object.entries(grant.metadata ?? {})) metadata.set(name.toLowerCase(), toFrame(value))
+  return { userId: grant.userId ?? userId, metadata }
+}

@@ -1,0 +1,43 @@
+// Commands that wait for the next write of a connection: they go before its messages. How each of them looks on the
+// wire is the engine's affair.
+
+import type { Bytes } from "../bytes.ts"
+import type { SubscriptionKind } from "../subscription.ts"
+import { ping, pong } from "../zmtp/command.ts"
+import type { Encoder } from "../zmtp/encoder.ts"
+import type { Engine } from "../zmtp/engine.ts"
+
+export class PendingCommands {
+  #subscriptions: { readonly kind: SubscriptionKind; readonly topic: Bytes }[] = []
+  #pongs: Bytes[] = []
+  #pings: Bytes[] = []
+
+  /** Whether there is anything to write. */
+  get waiting(): boolean {
+    return this.#pongs.length > 0 || this.#pings.length > 0 || this.#subscriptions.length > 0
+  }
+
+  subscribe(kind: SubscriptionKind, topic: Bytes): void {
+    this.#subscriptions.push({ kind, topic })
+  }
+
+  ping(context: Bytes): void {
+    this.#pings.push(context)
+  }
+
+  /** While output is blocked only the newest is remembered, so that a flood of PINGs gathers nothing. */
+  pong(context: Bytes, blocked: boolean): void {
+    if (blocked) this.#pongs = []
+    this.#pongs.push(context)
+  }
+
+  /** @param timeToLive how long the peer is to wait for our next sign of life, ms; 0 for ever */
+  gather(encoder: Encoder, engine: Engine, timeToLive: number): void {
+    for (const context of this.#pongs) encoder.command(pong(context))
+    for (const context of this.#pings) encoder.command(ping(Math.floor(timeToLive / 100), context))
+    for (const { kind, topic } of this.#subscriptions) engine.subscription(encoder, kind, topic)
+    this.#pongs = []
+    this.#pings = []
+    this.#subscriptions = []
+  }
+}
