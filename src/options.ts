@@ -202,7 +202,7 @@ export interface CommonOptions {
   ipcMode?: number | undefined
   /**
    * Properties told to every peer in the handshake (RFC 37): names begin with `X-`. They are compared
-   * without case. At most 62 of 7680 octets together, which leaves room for what the protocol itself tells.
+   * without case. At most 62 of 7168 octets together, which leaves room for what the protocol itself tells.
    * @defaultValue none
    */
   metadata?: Readonly<Record<`X-${string}`, OctetsLike>> | undefined
@@ -524,10 +524,10 @@ const MIB = 1024 * KIB
 // What a timer of the runtime can wait for at most.
 const MAX_MS = 0x7fffffff
 
-// READY fits into one frame of 8 KiB, and is read by peers with our own limits: what is left for the application
-// beside the two properties of the protocol, the longest routing id included.
+// READY fits into one frame of 8 KiB, and so does an INITIATE of CURVE, and both are read by peers with our own limits:
+// what is left for the application beside the two properties of the protocol, the longest routing id included.
 const MAX_OWN_PROPERTIES = 62
-const MAX_OWN_METADATA = 7680
+const MAX_OWN_METADATA = 7168
 
 /** Whole numbers of a range, or one value with a meaning of its own that stands outside it. */
 function whole(from: number, to: number = Number.MAX_SAFE_INTEGER, or?: number): OptionKind<number> {

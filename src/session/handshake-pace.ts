@@ -1,6 +1,6 @@
 // Shares each turn of the event loop between handshakes and everything else, so that a flood of newcomers cannot hold
-// up those who are in: handshakes get as much of a turn as the rest of the last one took, and what is over waits for the
-// next turn. One for the whole process, since all its sockets share one event loop.
+// up those who are in: handshakes get as much of a turn as the rest of the last one took, and what is over waits for
+// the next one. One pace for the whole process, since all its sockets share one event loop.
 
 import { nextTurn, now } from "../clock.ts"
 
