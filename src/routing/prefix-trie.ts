@@ -1,204 +1,305 @@
 // Values kept under prefixes: a binary radix trie over the bits of octets. Who holds what a prefix leads to, and how a
 // prefix is counted, is the business of subscriptions.ts and prefixes.ts.
 //
-//                  (bit 0) root
-//                    ├─ 0 ── "1"            has a value
-//                    └─ 1 ── (bit 12)       a fork: the topics below agree in 12 bits, the 13th tells them apart
+//                  (bit 0) ROOT
+//                    ├─ 0 ── "1"            a place
+//                    └─ 1 ── (bit 12)       a fork: the prefixes below agree in 12 bits, the 13th tells them apart
 //                              ├─ 0 ── "ab"
 //                              └─ 1 ── "ax" ── 0 ── "ax5"
 //
 // Invariants:
-//   · below a node all topics agree with its `topic` in the first `bit` bits, and bit number `bit` chooses the child;
-//   · a node with a value stands for its own topic, and its `bit` is that topic's end;
-//   · a node without one, the root aside, is a fork: it has two children, and its `topic` is that of one of them.
+//   · below a node all prefixes agree in its first `bit` bits, and bit number `bit` chooses the child;
+//   · a place stands for a prefix of its own, and its `bit` is the end of that;
+//   · a node that is no place, the root aside, is a fork: it has two children.
 //
-// So n prefixes cost at most 2n nodes, all alike, whatever the prefixes are; every step down consumes at least one bit,
-// so nobody can lengthen a walk but by a longer topic of their own; and nothing here recurses.
-// Budget of nextPrefix(), the publisher's hot path: no allocation, two loads and a test per node.
+// A node is a record of four integers, and a prefix of up to four octets is one of them: it is peers who say how many
+// there are, and to say it costs them a few octets each. n prefixes cost at most 2n nodes, all alike, whatever they are;
+// every step down consumes at least one bit, so nobody can lengthen a walk but by a longer topic of their own; and
+// nothing here recurses. Budget of next(), the publisher's hot path: no allocation, three loads and a test per node.
 
-import { type Bytes, fromKey, toKey } from "../bytes.ts"
+import { allocate, type Bytes, fromKey, toKey } from "../bytes.ts"
+import { Records } from "./records.ts"
 
-/** A place in the trie: that of a prefix when it has a value, else a fork or the root. */
-export class PrefixNode<V> {
-  value: V | undefined = undefined
-  /** Leading bits that all topics from here on have in common. */
-  bit: number
-  /** A topic that has these bits, one character per octet. With a value: exactly the prefix. */
-  topic: string
-  parent: PrefixNode<V> | undefined
-  zero: PrefixNode<V> | undefined = undefined
-  one: PrefixNode<V> | undefined = undefined
+/** The place of the empty prefix; it leads to all others, so as an answer it means "none". */
+export const ROOT = 0
+/** No place. */
+export const NONE = 0
 
-  constructor(bit: number, topic: string, parent: PrefixNode<V> | undefined) {
-    this.bit = bit
-    this.topic = topic
-    this.parent = parent
-  }
-}
+// The integers of a node. The first is twice its bit, plus one if it is a place.
+const STRIDE = 4
+const ZERO = 1
+const ONE = 2
+/** The prefix of a place: its octets themselves, the first of them on top, or where it is among the long ones. */
+const PREFIX = 3
 
-/** The next longer prefix of `octets` that has a value, below a node whose topic is such a prefix (or the root). */
-export function nextPrefix<V>(from: PrefixNode<V>, octets: Bytes): PrefixNode<V> | undefined {
-  const size = octets.length
-  let agreed = from.bit >> 3
-  let node = from
-  for (;;) {
-    const bit = node.bit
-    const at = bit >> 3
-    if (at >= size) return undefined
-    const child = (octets[at] as number) & (0x80 >> (bit & 7)) ? node.one : node.zero
-    if (child === undefined) return undefined
-    if (child.value !== undefined) {
-      const end = child.bit >> 3
-      if (end > size) return undefined
-      const topic = child.topic
-      while (agreed < end) {
-        if (octets[agreed] !== topic.charCodeAt(agreed)) return undefined
-        agreed++
-      }
-      return child
-    }
-    node = child
-  }
-}
+/** Prefixes up to this size need no memory of their own. */
+const SHORT = 4
+const END_OF_CHAIN = -1
 
-/** Prefixes of under 2^28 octets each, and a value for each. `undefined` is no value. */
+/** Prefixes of under 2^27 octets each, and a value for each. Places are numbers, valid until they are removed. */
 export class PrefixTrie<V> {
-  /** The place of the empty prefix. */
-  readonly root: PrefixNode<V> = new PrefixNode<V>(0, "", undefined)
+  /** What is kept, by place. Whoever made a place gives it a value. */
+  readonly values: (V | undefined)[] = [undefined]
+  readonly #nodes = new Records(STRIDE)
+  // Those over SHORT octets, one character per octet; what is free of it leads to the next that is free.
+  #long: (string | number)[] = []
+  #freeLong = END_OF_CHAIN
+  #longs = 0
 
-  /** The node of exactly this prefix, if it has a value. */
-  find(prefix: Bytes): PrefixNode<V> | undefined {
-    const end = prefix.length * 8
-    let node = this.root
-    while (node.bit < end) {
-      const child = childOf(node, prefix)
-      if (child === undefined) return undefined
-      node = child
+  constructor() {
+    this.#nodes.take()
+  }
+
+  /** Nodes there are: at most two for each prefix, and the root. */
+  get nodes(): number {
+    return this.#nodes.used
+  }
+
+  /** Whether the empty prefix has a value. */
+  get hasRoot(): boolean {
+    return this.values[ROOT] !== undefined
+  }
+
+  /** The next longer prefix of `octets` that is here, below a place of such a prefix (or the root); or `NONE`. */
+  next(from: number, octets: Bytes): number {
+    const { data } = this.#nodes
+    const size = octets.length
+    let node = from * STRIDE
+    let word = data[node] as number
+    let agreed = word >> 4
+    for (;;) {
+      const at = word >> 4
+      if (at >= size) return NONE
+      const next = data[node + ((octets[at] as number) & (0x80 >> ((word >> 1) & 7)) ? ONE : ZERO)] as number
+      if (next === NONE) return NONE
+      node = next * STRIDE
+      word = data[node] as number
+      if ((word & 1) === 0) continue
+      const end = word >> 4
+      if (end > size) return NONE
+      const prefix = data[node + PREFIX] as number
+      if (end <= SHORT) {
+        for (; agreed < end; agreed++) if (octets[agreed] !== ((prefix >>> (24 - agreed * 8)) & 0xff)) return NONE
+      } else {
+        const text = this.#long[prefix] as string
+        for (; agreed < end; agreed++) if (octets[agreed] !== text.charCodeAt(agreed)) return NONE
+      }
+      return next
     }
-    if (node.bit !== end || node.value === undefined || partingBit(prefix, node.topic, 0, end) < end) return undefined
+  }
+
+  /** The place of exactly this prefix; undefined if it is not here. */
+  find(prefix: Bytes): number | undefined {
+    const end = prefix.length * 8
+    if (end === 0) return this.hasRoot ? ROOT : undefined
+    const node = this.#walk(prefix, end)
+    if (this.#bit(node) !== end || !this.#isPlace(node)) return undefined
+    return this.#parting(prefix, node, end) < end ? undefined : node
+  }
+
+  /** The place of exactly this prefix, made if need be. The caller gives it a value, or removes it again. */
+  place(prefix: Bytes): number {
+    const end = prefix.length * 8
+    if (end === 0) return ROOT
+    const node = this.#walk(prefix, end)
+    if (node === ROOT) return this.#hang(ROOT, this.#create(prefix), prefix)
+    const bit = this.#bit(node)
+    const parting = this.#parting(prefix, node, Math.min(end, bit))
+    if (parting < bit) return this.#insert(prefix, parting)
+    if (bit < end) return this.#hang(node, this.#create(prefix), prefix)
+    if (!this.#isPlace(node)) this.#name(node, prefix)
     return node
   }
 
-  /** The node of exactly this prefix, made if need be. The caller gives it a value, or removes it again. */
-  place(prefix: Bytes): PrefixNode<V> {
-    const end = prefix.length * 8
-    let node = this.root
-    while (node.bit < end) {
-      const child = childOf(node, prefix)
-      if (child === undefined) return hang(new PrefixNode(end, toKey(prefix), node), prefix)
-      const parting = partingBit(prefix, child.topic, node.bit, Math.min(end, child.bit))
-      if (parting < child.bit) return this.#insert(node, child, parting, prefix)
-      node = child
+  /** Takes a place, whose prefix this is, with its value, and out of the trie whatever stood there only for it. */
+  remove(place: number, prefix: Bytes): void {
+    const nodes = this.#nodes
+    this.values[place] = undefined
+    if (place === ROOT) return
+    let above = ROOT
+    let parent = ROOT
+    for (let node = this.#child(ROOT, prefix); node !== place; node = this.#child(node, prefix)) {
+      above = parent
+      parent = node
     }
-    if (node.value === undefined && node !== this.root) {
-      const fork = node.topic
-      node.topic = toKey(prefix)
-      this.#rename(node.parent, fork, node.topic)
+    this.#unname(place)
+    const zero = nodes.data[place * STRIDE + ZERO] as number
+    const one = nodes.data[place * STRIDE + ONE] as number
+    // What two longer ones part from goes on as their fork.
+    if (zero !== NONE && one !== NONE) return
+    this.#replace(parent, place, zero || one)
+    nodes.release(place)
+    if (zero === NONE && one === NONE && parent !== ROOT && !this.#isPlace(parent)) {
+      const { data } = nodes
+      this.#replace(above, parent, (data[parent * STRIDE + ZERO] as number) || (data[parent * STRIDE + ONE] as number))
+      nodes.release(parent)
     }
-    return node
+    if (this.values.length > nodes.end) this.values.length = nodes.end
   }
 
-  /** Takes the value of a node, and out of the trie whatever stood there only for it. */
-  remove(node: PrefixNode<V>): void {
-    node.value = undefined
-    const parent = node.parent
-    if (parent === undefined) return
-    const { zero, one } = node
-    if (zero !== undefined && one !== undefined) {
-      const gone = node.topic
-      node.topic = zero.topic
-      this.#rename(parent, gone, zero.topic)
-    } else if (zero !== undefined || one !== undefined) {
-      const child = (zero ?? one) as PrefixNode<V>
-      replace(parent, node, child)
-      this.#rename(parent, node.topic, child.topic)
-    } else {
-      if (parent.zero === node) parent.zero = undefined
-      else parent.one = undefined
-      const above = parent.parent
-      if (parent.value !== undefined || above === undefined) return
-      const sibling = (parent.zero ?? parent.one) as PrefixNode<V>
-      replace(above, parent, sibling)
-      this.#rename(above, node.topic, sibling.topic)
-    }
+  /** The prefix of a place, as octets of one's own. */
+  prefixOf(place: number): Bytes {
+    const size = this.#bit(place) >> 3
+    const prefix = this.#nodes.data[place * STRIDE + PREFIX] as number
+    if (size > SHORT) return fromKey(this.#long[prefix] as string)
+    const octets = allocate(size)
+    for (let i = 0; i < size; i++) octets[i] = prefix >>> (24 - i * 8)
+    return octets
   }
 
-  /** All prefixes that have a value, in the order of their octets. The trie must not change meanwhile. */
+  /** All prefixes, in the order of their octets. The trie must not change meanwhile. */
   *prefixes(): Generator<Bytes, void, undefined> {
-    let node: PrefixNode<V> | undefined = this.root
-    while (node !== undefined) {
-      if (node.value !== undefined) yield fromKey(node.topic)
-      node = node.zero ?? node.one ?? after(node)
+    if (this.hasRoot) yield allocate(0)
+    const later: number[] = []
+    for (let node: number | undefined = ROOT; node !== undefined; ) {
+      if (node !== ROOT && this.#isPlace(node)) yield this.prefixOf(node)
+      const zero: number = this.#nodes.data[node * STRIDE + ZERO] as number
+      const one: number = this.#nodes.data[node * STRIDE + ONE] as number
+      if (zero !== NONE && one !== NONE) later.push(one)
+      node = zero || one || later.pop()
     }
   }
 
-  // Between `parent` and `child` a node for `prefix`, or a fork of the two where the prefix leaves the child's way.
-  #insert(parent: PrefixNode<V>, child: PrefixNode<V>, parting: number, prefix: Bytes): PrefixNode<V> {
+  #bit(node: number): number {
+    return (this.#nodes.data[node * STRIDE] as number) >> 1
+  }
+
+  #isPlace(node: number): boolean {
+    return ((this.#nodes.data[node * STRIDE] as number) & 1) === 1
+  }
+
+  #child(node: number, octets: Bytes): number {
+    return this.#nodes.data[node * STRIDE + side(this.#bit(node), octets)] as number
+  }
+
+  /** The last node on the way of a prefix, whatever is in the bits between; where it ends, or has no way to go on. */
+  #walk(prefix: Bytes, end: number): number {
+    let node = ROOT
+    while (this.#bit(node) < end) {
+      const child = this.#child(node, prefix)
+      if (child === NONE) break
+      node = child
+    }
+    return node
+  }
+
+  /** The first bit in which octets differ from what all prefixes at and below a node have; `end` when in none. */
+  #parting(octets: Bytes, node: number, end: number): number {
+    const place = this.#placeFrom(node)
+    for (let at = 0; at * 8 < end; at++) {
+      const difference = (octets[at] as number) ^ this.#octet(place, at)
+      if (difference !== 0) return Math.min(end, at * 8 + Math.clz32(difference) - 24)
+    }
+    return end
+  }
+
+  /** A node on the way of `prefix`, above those that have more bits than it has in common with them. */
+  #insert(prefix: Bytes, parting: number): number {
+    let parent = ROOT
+    let child = this.#child(ROOT, prefix)
+    while (this.#bit(child) <= parting) {
+      parent = child
+      child = this.#child(parent, prefix)
+    }
     if (parting === prefix.length * 8) {
-      const node = new PrefixNode<V>(parting, toKey(prefix), parent)
-      replace(parent, child, node)
-      adopt(node, child)
-      this.#rename(parent, child.topic, node.topic)
+      const node = this.#create(prefix)
+      this.#replace(parent, child, node)
+      // All below go on with an octet of their own, of which the first bit tells.
+      const below = this.#octet(this.#placeFrom(child), prefix.length)
+      this.#nodes.data[node * STRIDE + (below & 0x80 ? ONE : ZERO)] = child
       return node
     }
-    const fork = new PrefixNode<V>(parting, child.topic, parent)
-    replace(parent, child, fork)
-    adopt(fork, child)
-    return hang(new PrefixNode(prefix.length * 8, toKey(prefix), fork), prefix)
+    const fork = this.#take()
+    this.#nodes.data[fork * STRIDE] = parting * 2
+    this.#replace(parent, child, fork)
+    // The child has the other value of that bit.
+    const data = this.#nodes.data
+    data[fork * STRIDE + (side(parting, prefix) === ONE ? ZERO : ONE)] = child
+    return this.#hang(fork, this.#create(prefix), prefix)
   }
 
-  // Forks named after a topic that is no longer below them get the name of one that is. Such forks follow one another
-  // upwards without a gap, each named after a child, so the walk ends with them.
-  #rename(from: PrefixNode<V> | undefined, gone: string, topic: string): void {
-    let node = from
-    while (node?.parent !== undefined && node.value === undefined && node.topic === gone) {
-      node.topic = topic
-      node = node.parent
+  /** A place at or below a node: what all there have in common, it has. */
+  #placeFrom(node: number): number {
+    let place = node
+    while (!this.#isPlace(place)) place = this.#nodes.data[place * STRIDE + ZERO] as number
+    return place
+  }
+
+  /** One octet of the prefix of a place. */
+  #octet(place: number, at: number): number {
+    const prefix = this.#nodes.data[place * STRIDE + PREFIX] as number
+    if (this.#bit(place) > SHORT * 8) return (this.#long[prefix] as string).charCodeAt(at)
+    return (prefix >>> (24 - at * 8)) & 0xff
+  }
+
+  /** Makes a new node the child its parent lacks on the way of these octets. */
+  #hang(parent: number, node: number, octets: Bytes): number {
+    this.#nodes.data[parent * STRIDE + side(this.#bit(parent), octets)] = node
+    return node
+  }
+
+  /** Puts one node, or none, where another was. */
+  #replace(parent: number, old: number, node: number): void {
+    const { data } = this.#nodes
+    const at = parent * STRIDE
+    data[at + (data[at + ZERO] === old ? ZERO : ONE)] = node
+  }
+
+  #create(prefix: Bytes): number {
+    const node = this.#take()
+    this.#nodes.data[node * STRIDE] = prefix.length * 16
+    this.#name(node, prefix)
+    return node
+  }
+
+  #take(): number {
+    const node = this.#nodes.take()
+    if (node === this.values.length) this.values.push(undefined)
+    return node
+  }
+
+  /** A node becomes the place of a prefix that ends at its bit. */
+  #name(node: number, prefix: Bytes): void {
+    const at = node * STRIDE
+    this.#nodes.data[at] = prefix.length * 16 + 1
+    if (prefix.length > SHORT) {
+      this.#nodes.data[at + PREFIX] = this.#keep(toKey(prefix))
+    } else {
+      let octets = 0
+      for (let i = 0; i < prefix.length; i++) octets |= (prefix[i] as number) << (24 - i * 8)
+      this.#nodes.data[at + PREFIX] = octets
     }
   }
-}
 
-function childOf<V>(node: PrefixNode<V>, octets: Bytes): PrefixNode<V> | undefined {
-  return (octets[node.bit >> 3] as number) & (0x80 >> (node.bit & 7)) ? node.one : node.zero
-}
-
-/** Makes a new node the child its parent lacks. */
-function hang<V>(node: PrefixNode<V>, octets: Bytes): PrefixNode<V> {
-  const parent = node.parent as PrefixNode<V>
-  if ((octets[parent.bit >> 3] as number) & (0x80 >> (parent.bit & 7))) parent.one = node
-  else parent.zero = node
-  return node
-}
-
-/** Makes an existing node, which keeps its topic, a child of a new one. */
-function adopt<V>(parent: PrefixNode<V>, child: PrefixNode<V>): void {
-  if (child.topic.charCodeAt(parent.bit >> 3) & (0x80 >> (parent.bit & 7))) parent.one = child
-  else parent.zero = child
-  child.parent = parent
-}
-
-/** Puts one node where another was. */
-function replace<V>(parent: PrefixNode<V>, old: PrefixNode<V>, node: PrefixNode<V>): void {
-  if (parent.zero === old) parent.zero = node
-  else parent.one = node
-  node.parent = parent
-}
-
-/** The node that follows all that is below `node`. */
-function after<V>(node: PrefixNode<V>): PrefixNode<V> | undefined {
-  let child = node
-  for (let parent = child.parent; parent !== undefined; parent = child.parent) {
-    if (parent.zero === child && parent.one !== undefined) return parent.one
-    child = parent
+  #unname(place: number): void {
+    const { data } = this.#nodes
+    const at = place * STRIDE
+    const word = data[at] as number
+    if (word >> 4 > SHORT) this.#forget(data[at + PREFIX] as number)
+    data[at] = word - 1
+    data[at + PREFIX] = 0
   }
-  return undefined
+
+  #keep(text: string): number {
+    this.#longs++
+    const place = this.#freeLong
+    if (place === END_OF_CHAIN) return this.#long.push(text) - 1
+    this.#freeLong = this.#long[place] as number
+    this.#long[place] = text
+    return place
+  }
+
+  #forget(place: number): void {
+    this.#longs--
+    this.#long[place] = this.#freeLong
+    this.#freeLong = place
+    if (this.#longs > 0) return
+    this.#long = []
+    this.#freeLong = END_OF_CHAIN
+  }
 }
 
-/** The first bit, from bit `from` on, in which octets and topic differ; `end` when they agree up to there. */
-function partingBit(octets: Bytes, topic: string, from: number, end: number): number {
-  for (let at = from >> 3; at * 8 < end; at++) {
-    const difference = (octets[at] as number) ^ topic.charCodeAt(at)
-    if (difference !== 0) return Math.min(end, at * 8 + Math.clz32(difference) - 24)
-  }
-  return end
+/** Which child bit number `bit` of these octets leads to. */
+function side(bit: number, octets: Bytes): number {
+  return (octets[bit >> 3] as number) & (0x80 >> (bit & 7)) ? ONE : ZERO
 }

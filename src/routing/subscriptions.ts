@@ -2,8 +2,8 @@
 // equal SUBSCRIBEs. It knows no pipe, no message and no limit; its callers ask `countOf` and `size` before they add.
 // Budget of match(), paid for every message published: no allocation, no hashing, one load and one test per peer.
 
-import { type Bytes, fromKey } from "../bytes.ts"
-import { nextPrefix, type PrefixNode, PrefixTrie } from "./prefix-trie.ts"
+import type { Bytes } from "../bytes.ts"
+import { NONE, PrefixTrie, ROOT } from "./prefix-trie.ts"
 
 /** What an `add` did: the topic's first peer, one more peer, or nothing because the peer had it. */
 export type Addition = "first" | "new" | "known"
@@ -18,6 +18,9 @@ export type Removal = "last" | "removed" | "unknown"
 const LAST_MARK = 0x3fffffff
 const LEFT = 0x7fffffff
 
+// A list of places is put in order when it has so many entries beyond twice those that still mean something.
+const SLACK = 32
+
 /** A peer, and where in the trie it is among the holders. */
 class Member<P> {
   readonly peer: P
@@ -25,7 +28,15 @@ class Member<P> {
   readonly age: number
   /** The match that visited this member last; {@link LEFT} keeps all of them away. */
   mark = 0
-  readonly places: Set<PrefixNode<Member<P>[]>> = new Set()
+  /** Topics it has. */
+  count = 0
+  /**
+   * Where they are, in the order in which they came: the whole of what a subscription costs beside its prefix. Topics
+   * that were taken back stay on the list for a while, and count nothing.
+   */
+  places: number[] = []
+  /** The first of its places that a sweep has not looked at yet. */
+  swept = 0
   /** A topic with one holder borrows this list instead of having one; nobody changes it. */
   readonly alone: Member<P>[] = [this]
 
@@ -51,14 +62,14 @@ export class Subscriptions<P extends object> {
 
   /** Topics this peer has. */
   countOf(peer: P): number {
-    return this.#members.get(peer)?.places.size ?? 0
+    return this.#members.get(peer)?.count ?? 0
   }
 
   /** Whether a peer, or this one, has exactly this topic. */
   has(topic: Bytes, peer?: P): boolean {
     const place = this.#trie.find(topic)
-    if (place?.value === undefined || peer === undefined) return place?.value !== undefined
-    return this.#members.get(peer)?.places.has(place) ?? false
+    if (place === undefined || peer === undefined) return place !== undefined
+    return this.#holds(this.#members.get(peer), place)
   }
 
   /** From now on the peer wants what begins with `topic`, which is copied. */
@@ -68,22 +79,25 @@ export class Subscriptions<P extends object> {
       member = new Member(peer, ++this.#age)
       this.#members.set(peer, member)
     }
+    const { values } = this.#trie
     const place = this.#trie.place(topic)
-    if (member.places.has(place)) return "known"
-    member.places.add(place)
+    const holders = values[place]
+    const index = holders === undefined ? 0 : indexOf(holders, member)
+    if (holders !== undefined && holders[index] === member) return "known"
+    member.places.push(place)
+    member.count++
     this.#size++
-    const holders = place.value
     if (holders === undefined) {
-      place.value = member.alone
+      values[place] = member.alone
       return "first"
     }
     if (holders.length === 1) {
       const other = holders[0] as Member<P>
-      place.value = other.age < member.age ? [other, member] : [member, other]
+      values[place] = other.age < member.age ? [other, member] : [member, other]
+    } else if (index === holders.length) {
+      holders.push(member)
     } else {
-      const index = indexOf(holders, member)
-      if (index === holders.length) holders.push(member)
-      else holders.splice(index, 0, member)
+      holders.splice(index, 0, member)
     }
     return "new"
   }
@@ -92,9 +106,11 @@ export class Subscriptions<P extends object> {
   remove(topic: Bytes, peer: P): Removal {
     const member = this.#members.get(peer)
     const place = this.#trie.find(topic)
-    if (member === undefined || place === undefined || !member.places.has(place)) return "unknown"
-    if (member.places.size === 1) this.#members.delete(peer)
-    return this.#withdraw(member, place) ? "last" : "removed"
+    if (member === undefined || place === undefined || !this.#holds(member, place)) return "unknown"
+    const last = this.#withdraw(member, place, topic)
+    if (member.count === 0) this.#members.delete(peer)
+    else if (member.places.length > 2 * member.count + SLACK) this.#tidy(member)
+    return last ? "last" : "removed"
   }
 
   /**
@@ -119,11 +135,13 @@ export class Subscriptions<P extends object> {
   sweep(max: number, onGone?: GoneListener<P>): boolean {
     let left = max
     for (let leaver = this.#leavers.at(-1); leaver !== undefined; leaver = this.#leavers.at(-1)) {
-      for (const place of leaver.places) {
+      while (leaver.count > 0) {
         if (left-- <= 0) return true
-        const topic = place.topic
-        const last = this.#withdraw(leaver, place)
-        onGone?.(fromKey(topic), last, leaver.peer)
+        let place = leaver.places[leaver.swept++] as number
+        while (!this.#holds(leaver, place)) place = leaver.places[leaver.swept++] as number
+        const topic = this.#trie.prefixOf(place)
+        const last = this.#withdraw(leaver, place, topic)
+        onGone?.(topic, last, leaver.peer)
       }
       this.#leavers.pop()
     }
@@ -136,11 +154,13 @@ export class Subscriptions<P extends object> {
    */
   match(octets: Bytes, out: P[]): number {
     const mark = this.#nextMark()
-    const root = this.#trie.root
-    let place = root.value === undefined ? nextPrefix(root, octets) : root
+    const trie = this.#trie
+    const { values } = trie
+    let place = trie.hasRoot ? ROOT : trie.next(ROOT, octets)
+    if (place === NONE && !trie.hasRoot) return 0
     let count = 0
-    while (place !== undefined) {
-      const holders = place.value as Member<P>[]
+    do {
+      const holders = values[place] as Member<P>[]
       for (let i = 0; i < holders.length; i++) {
         const holder = holders[i] as Member<P>
         if (holder.mark < mark) {
@@ -148,8 +168,8 @@ export class Subscriptions<P extends object> {
           out[count++] = holder.peer
         }
       }
-      place = nextPrefix(place, octets)
-    }
+      place = trie.next(place, octets)
+    } while (place !== NONE)
     return count
   }
 
@@ -157,11 +177,10 @@ export class Subscriptions<P extends object> {
   matches(octets: Bytes, peer: P): boolean {
     const member = this.#members.get(peer)
     if (member === undefined) return false
-    const root = this.#trie.root
-    let place = root.value === undefined ? nextPrefix(root, octets) : root
-    while (place !== undefined) {
-      if (member.places.has(place)) return true
-      place = nextPrefix(place, octets)
+    const trie = this.#trie
+    if (this.#holds(member, ROOT)) return true
+    for (let place = trie.next(ROOT, octets); place !== NONE; place = trie.next(place, octets)) {
+      if (this.#holds(member, place)) return true
     }
     return false
   }
@@ -171,19 +190,32 @@ export class Subscriptions<P extends object> {
     return this.#trie.prefixes()
   }
 
+  #holds(member: Member<P> | undefined, place: number): boolean {
+    const holders = this.#trie.values[place]
+    if (member === undefined || holders === undefined) return false
+    return holders[indexOf(holders, member)] === member
+  }
+
   // Takes a member off a place, and tells whether that was the last one there.
-  #withdraw(member: Member<P>, place: PrefixNode<Member<P>[]>): boolean {
-    member.places.delete(place)
+  #withdraw(member: Member<P>, place: number, topic: Bytes): boolean {
+    member.count--
     this.#size--
-    const holders = place.value as Member<P>[]
+    const { values } = this.#trie
+    const holders = values[place] as Member<P>[]
     if (holders.length === 1) {
-      this.#trie.remove(place)
+      this.#trie.remove(place, topic)
       return true
     }
     const index = indexOf(holders, member)
-    if (holders.length === 2) place.value = (holders[1 - index] as Member<P>).alone
+    if (holders.length === 2) values[place] = (holders[1 - index] as Member<P>).alone
     else holders.splice(index, 1)
     return false
+  }
+
+  // A place that was left and taken again, or is another topic's now, is on the list more than once.
+  #tidy(member: Member<P>): void {
+    const places = new Set(member.places)
+    member.places = [...places].filter((place) => this.#holds(member, place))
   }
 
   #nextMark(): number {

@@ -1,10 +1,10 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { nextPrefix, type PrefixNode, PrefixTrie } from "../../src/routing/prefix-trie.ts"
+import { NONE, PrefixTrie, ROOT } from "../../src/routing/prefix-trie.ts"
 
-/** Octets that share many bits, so that few of them make every shape of a trie. */
+/** Octets that share many bits, so that few of them make every shape of a trie; short ones and long ones. */
 const topics: fc.Arbitrary<Buffer> = fc
-  .array(fc.constantFrom(0x00, 0x01, 0x03, 0x80, 0xff), { maxLength: 3 })
+  .array(fc.constantFrom(0x00, 0x01, 0x03, 0x80, 0xff), { maxLength: 6 })
   .map((octets) => Buffer.from(octets))
 
 function octetsOf(text: string): Buffer {
@@ -12,7 +12,16 @@ function octetsOf(text: string): Buffer {
 }
 
 function set(trie: PrefixTrie<string>, topic: Buffer): void {
-  trie.place(topic).value = topic.toString("latin1")
+  trie.values[trie.place(topic)] = topic.toString("latin1")
+}
+
+function kept(trie: PrefixTrie<string>, topic: Buffer): string | undefined {
+  const place = trie.find(topic)
+  return place === undefined ? undefined : trie.values[place]
+}
+
+function remove(trie: PrefixTrie<string>, topic: Buffer): void {
+  trie.remove(trie.find(topic) as number, topic)
 }
 
 function contents(trie: PrefixTrie<string>): string[] {
@@ -21,46 +30,20 @@ function contents(trie: PrefixTrie<string>): string[] {
 
 /** All values found on the way down, shortest prefix first. */
 function found(trie: PrefixTrie<string>, octets: Buffer): string[] {
-  const values: string[] = trie.root.value === undefined ? [] : [trie.root.value]
-  for (let node = nextPrefix(trie.root, octets); node !== undefined; node = nextPrefix(node, octets)) {
-    values.push(node.value as string)
+  const values: string[] = trie.hasRoot ? [trie.values[ROOT] as string] : []
+  for (let place = trie.next(ROOT, octets); place !== NONE; place = trie.next(place, octets)) {
+    values.push(trie.values[place] as string)
+    expect(trie.prefixOf(place).toString("latin1")).toBe(trie.values[place])
   }
   return values
 }
 
-function bitOf(topic: string, bit: number): number {
-  return (topic.charCodeAt(bit >> 3) >> (7 - (bit & 7))) & 1
-}
-
-function bitsOf(topic: string, end: number): string {
-  return Array.from({ length: end }, (_, bit) => bitOf(topic, bit)).join("")
-}
-
-/** Walks the whole trie, holds it against the invariants at the top of its file, and returns how many nodes it has. */
-function check(trie: PrefixTrie<string>): number {
-  const { root } = trie
-  expect([root.bit, root.topic, root.parent]).toEqual([0, "", undefined])
-  const open: PrefixNode<string>[] = [root]
-  let nodes = 0
-  for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    nodes++
-    const children = [node.zero, node.one].filter((child) => child !== undefined)
-    if (node.value !== undefined) {
-      expect(node.topic).toBe(node.value)
-      expect(node.bit).toBe(node.topic.length * 8)
-    } else if (node !== root) {
-      expect(children).toHaveLength(2)
-      expect(children.map((child) => child.topic)).toContain(node.topic)
-    }
-    for (const child of children) {
-      expect(child.parent).toBe(node)
-      expect(child.bit).toBeGreaterThan(node.bit)
-      expect(bitsOf(child.topic, node.bit)).toBe(bitsOf(node.topic, node.bit))
-      expect(bitOf(child.topic, node.bit)).toBe(child === node.one ? 1 : 0)
-      open.push(child)
-    }
-  }
-  return nodes
+/** No node stands there for nothing: a place for each prefix but the empty one, a fork for each pair, and the root. */
+function check(trie: PrefixTrie<string>): void {
+  const size = contents(trie).filter((topic) => topic !== "").length
+  expect(trie.nodes).toBeGreaterThanOrEqual(size + 1)
+  expect(trie.nodes).toBeLessThanOrEqual(Math.max(1, 2 * size))
+  expect(trie.values.length).toBeGreaterThanOrEqual(trie.nodes)
 }
 
 describe("PrefixTrie", () => {
@@ -70,18 +53,18 @@ describe("PrefixTrie", () => {
       fc.property(fc.array(change, { maxLength: 100 }), topics, (changes, octets) => {
         const trie = new PrefixTrie<string>()
         const model = new Set<string>()
-        for (const { topic, remove, which } of changes) {
+        for (const { topic, remove: goes, which } of changes) {
           const key = topic.toString("latin1")
-          expect(trie.find(topic)?.value).toBe(model.has(key) ? key : undefined)
-          if (!remove) {
+          expect(kept(trie, topic)).toBe(model.has(key) ? key : undefined)
+          if (!goes) {
             set(trie, topic)
             model.add(key)
           } else if (model.size > 0) {
             const gone = [...model][which % model.size] as string
-            trie.remove(trie.find(octetsOf(gone)) as PrefixNode<string>)
+            remove(trie, octetsOf(gone))
             model.delete(gone)
           }
-          expect(check(trie)).toBeLessThanOrEqual(2 * model.size + 1)
+          check(trie)
         }
         const text = octets.toString("latin1")
         const prefixes = [...model].filter((key) => text.startsWith(key))
@@ -98,51 +81,61 @@ describe("PrefixTrie", () => {
         const trie = new PrefixTrie<string>()
         for (const topic of list) set(trie, topic)
         const before = contents(trie)
+        const { nodes } = trie
         const place = trie.place(extra)
-        if (place.value === undefined) trie.remove(place)
-        check(trie)
+        if (trie.values[place] === undefined) trie.remove(place, extra)
+        expect(trie.nodes).toBe(nodes)
         expect(contents(trie)).toEqual(before)
       }),
     )
   })
 
-  it("tells apart octets that differ in one bit, at every bit", () => {
-    for (let bit = 0; bit < 8; bit++) {
-      const trie = new PrefixTrie<string>()
-      const other = Buffer.of(0x5a ^ (0x80 >> bit), 0x5a)
-      set(trie, Buffer.of(0x5a, 0x5a))
-      expect(trie.find(other)).toBeUndefined()
-      expect(found(trie, other)).toEqual([])
-      set(trie, other)
-      expect(found(trie, other)).toHaveLength(1)
-      expect(check(trie)).toBeLessThanOrEqual(4)
+  it("tells apart octets that differ in one bit, at every bit, in short prefixes and in long ones", () => {
+    for (const before of ["", "four"]) {
+      for (let bit = 0; bit < 8; bit++) {
+        const trie = new PrefixTrie<string>()
+        const one = Buffer.concat([Buffer.from(before), Buffer.of(0x5a, 0x5a)])
+        const other = Buffer.concat([Buffer.from(before), Buffer.of(0x5a ^ (0x80 >> bit), 0x5a)])
+        set(trie, one)
+        expect(trie.find(other)).toBeUndefined()
+        expect(found(trie, other)).toEqual([])
+        set(trie, other)
+        expect(found(trie, other)).toHaveLength(1)
+        expect(found(trie, one)).toHaveLength(1)
+        check(trie)
+      }
     }
   })
 
   it.each([
     ["a prefix with one longer one goes", ["a", "b", "ax"], "a"],
     ["a prefix that two longer ones part from goes", ["a", "a\0", "a\x80"], "a"],
-    ["the same goes, below a fork named after it", ["a", "b", "a\0", "a\x80"], "a"],
-    ["the topic that two forks are named after goes", ["`", "a", "b"], "`"],
-    ["a prefix comes between a fork and the topic it is named after", ["ax", "b", "a"], undefined],
+    ["the same goes, below a fork", ["a", "b", "a\0", "a\x80"], "a"],
+    ["a topic below two forks goes", ["`", "a", "b"], "`"],
+    ["a prefix comes between a fork and a topic below it", ["ax", "b", "a"], undefined],
     ["a prefix comes where a fork is, below another", ["a\0", "a\x80", "b", "a"], undefined],
-  ])("names forks after topics that are still there when %s", (_, added, removed) => {
-    const trie = new PrefixTrie<string>()
-    for (const topic of added) {
-      set(trie, octetsOf(topic))
+  ])("has a node for nothing but places and forks when %s", (_, added, removed) => {
+    for (const before of ["", "long, "]) {
+      const trie = new PrefixTrie<string>()
+      const whole = added.map((topic) => before + topic)
+      for (const topic of whole) {
+        set(trie, octetsOf(topic))
+        check(trie)
+      }
+      if (removed !== undefined) remove(trie, octetsOf(before + removed))
       check(trie)
+      expect(contents(trie)).toEqual(whole.filter((topic) => topic !== before + (removed ?? "?")).sort())
     }
-    if (removed !== undefined) trie.remove(trie.find(octetsOf(removed)) as PrefixNode<string>)
-    expect(check(trie)).toBeLessThanOrEqual(2 * added.length)
-    expect(contents(trie)).toEqual(added.filter((topic) => topic !== removed).sort())
   })
 
   it("copies what it keeps", () => {
     const trie = new PrefixTrie<string>()
-    const topic = Buffer.from("abc")
-    set(trie, topic)
-    topic.fill("z")
-    expect(contents(trie)).toEqual(["abc"])
+    for (const text of ["abc", "abcdef"]) {
+      const topic = Buffer.from(text)
+      set(trie, topic)
+      topic.fill("z")
+    }
+    expect(contents(trie)).toEqual(["abc", "abcdef"])
   })
 
   it("LIMIT-7: is filled, walked and emptied when it is as deep as a topic of 1024 octets can make it", () => {
@@ -160,12 +153,20 @@ describe("PrefixTrie", () => {
     expect(found(trie, longest)).toHaveLength(1024)
     expect(contents(trie)).toHaveLength(2048)
     for (let length = longest.length; length > 0; length--) {
-      for (const topic of [longest.subarray(0, length), tooth(length)]) {
-        const node = trie.find(topic)
-        if (node !== undefined) trie.remove(node)
-      }
+      for (const topic of [longest.subarray(0, length), tooth(length)]) remove(trie, topic)
     }
     expect(contents(trie)).toEqual([])
-    expect(check(trie)).toBe(1)
+    expect(trie.nodes).toBe(1)
+  })
+
+  it("LIMIT-13: gives its memory back when what came late has gone", () => {
+    const trie = new PrefixTrie<string>()
+    set(trie, Buffer.from("who was there before"))
+    const flood = Array.from({ length: 10_000 }, (_, i) => Buffer.from(`${i}`))
+    for (const topic of flood) set(trie, topic)
+    expect(trie.values.length).toBeGreaterThan(10_000)
+    for (const topic of flood) remove(trie, topic)
+    expect([trie.nodes, trie.values.length]).toEqual([2, 2])
+    expect(found(trie, Buffer.from("who was there before, and is"))).toHaveLength(1)
   })
 })
