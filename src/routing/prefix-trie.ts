@@ -13,8 +13,8 @@
 //   · a node that is no place, the root aside, is a fork: it has two children.
 //
 // A node is a record of four integers, and a prefix of up to four octets is one of them: it is peers who say how many
-// there are, and to say it costs them a few octets each. n prefixes cost at most 2n nodes, all alike, whatever they are;
-// every step down consumes at least one bit, so nobody can lengthen a walk but by a longer topic of their own; and
+// there are, and to say it costs them a few octets each. So n prefixes cost at most 2n nodes, all alike, whatever they
+// are; every step down consumes at least one bit, so nobody can lengthen a walk but by a longer topic of their own; and
 // nothing here recurses. Budget of next(), the publisher's hot path: no allocation, three loads and a test per node.
 
 import { allocate, type Bytes, fromKey, toKey } from "../bytes.ts"
