@@ -126,6 +126,16 @@ export class Decoder {
     return this.#offset === this.#chunk.length && this.#waiting.length === 0
   }
 
+  /** Octets that `next` has not looked at. */
+  get unread(): number {
+    return this.#waiting.reduce((sum, chunk) => sum + chunk.length, this.#chunk.length - this.#offset)
+  }
+
+  /** Whether some frames of a message are here, and others are not. */
+  get incomplete(): boolean {
+    return this.#frames.length > 0
+  }
+
   /** Whether the octets so far end in the middle of a frame or message. */
   get midway(): boolean {
     return this.#size >= 0 || this.#header.length > 0 || this.#frames.length > 0

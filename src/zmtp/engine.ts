@@ -239,35 +239,36 @@ export class Engine {
       return ASK
     }
     const found = this.#handshakeFrame()
-    // Some peers forget the COMMAND flag on handshake commands; libzmq reads them all the same, and so do we.
-    if (found === COMMAND_FRAME) mechanism.consume(this.#decoder.command)
-    else if (found === WHOLE_MESSAGE) mechanism.consume(this.#decoder.message[0] as Bytes)
-    if (found === NOTHING) {
-      if (this.#handshakeOctets > this.#limits.maxHandshakeBytes) {
-        throw new LimitError(
-          "maxHandshakeBytes",
-          `A handshake took more than the ${this.#limits.maxHandshakeBytes} octets allowed`,
-        )
-      }
-      return NOTHING
+    // What the decoder has not looked at came along in the same chunk, and may be traffic.
+    if (this.#handshakeOctets - this.#decoder.unread > this.#limits.maxHandshakeBytes) {
+      throw new LimitError(
+        "maxHandshakeBytes",
+        `A handshake took more than the ${this.#limits.maxHandshakeBytes} octets allowed`,
+      )
     }
+    if (found === NOTHING) return NOTHING
+    // Some peers forget the COMMAND flag on handshake commands; libzmq reads them all the same, and so do we.
+    mechanism.consume(found === COMMAND_FRAME ? this.#decoder.command : (this.#decoder.message[0] as Bytes))
     this.#converse()
     return undefined
   }
 
   /** The next frame of a handshake, whose limits are not those of traffic and go by their own name. */
   #handshakeFrame(): Found {
+    let found: Found
     try {
-      return this.#decoder.next()
+      found = this.#decoder.next()
     } catch (error) {
       if (!(error instanceof LimitError)) throw error
-      if (error.limit === "maxMessageSize") {
+      if (error.limit === "maxMessageSize" && !this.#decoder.incomplete) {
         const { maxHandshakeBytes, maxHandshakeFrameSize } = this.#limits
         const limit = maxHandshakeFrameSize < maxHandshakeBytes ? "maxHandshakeFrameSize" : "maxHandshakeBytes"
         throw new LimitError(limit, error.message)
       }
-      throw new ProtocolError("A message came before the handshake was complete")
+      throw tooEarly()
     }
+    if (this.#decoder.incomplete) throw tooEarly()
+    return found
   }
 
   /** Lets the mechanism say what it can, before anything else of the peer is looked at. */
@@ -342,6 +343,10 @@ export class Engine {
     this.#openedSize = 0
     return MESSAGE
   }
+}
+
+function tooEarly(): ProtocolError {
+  return new ProtocolError("A message came before the handshake was complete")
 }
 
 /** The peer is of a type that we cannot talk to. */

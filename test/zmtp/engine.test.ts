@@ -322,6 +322,21 @@ describe("the handshake", () => {
     ])
   })
 
+  it("B9, LIMIT-1: is too long however it is cut, also where it would be complete", () => {
+    const whole = Buffer.concat([greeting(), ready("PUSH", ["X-a", "0123456789"])])
+    for (const over of [0, 1]) {
+      const limits = { maxHandshakeBytes: whole.length - over }
+      expectAnyway(whole, [over === 0 ? "ready PUSH" : "limit maxHandshakeBytes"], { limits })
+    }
+  })
+
+  it("B7: ends at a message that begins in it, and delivers nothing of it", () => {
+    const begun = Buffer.concat([greeting(), frame(1, "early")])
+    expectAnyway(begun, ["ProtocolError"])
+    expectAnyway(Buffer.concat([begun, ready("PUSH"), frame(0, "late")]), ["ProtocolError"])
+    expectAnyway(Buffer.concat([begun, frame(6, Buffer.alloc(9000))]), ["ProtocolError"])
+  })
+
   it("LIMIT-1: does not count what belongs to the traffic after it", () => {
     const stream = Buffer.concat([HELLO, message(Buffer.alloc(100_000, "z"))])
     const { log } = feed([stream])
