@@ -64,9 +64,19 @@ export function sizeOf(message: Message): number {
 /** A short, safe name of a value for an error message. */
 export function describe(value: unknown): string {
   if (value === null) return "null"
-  if (Array.isArray(value)) return "an array"
-  if (typeof value === "object") return `an object (${value.constructor?.name ?? "no prototype"})`
+  if (typeof value === "object") return describeObject(value)
   if (typeof value === "string") return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value)
   if (typeof value === "function") return "a function"
   return `${typeof value === "bigint" ? `${value}n` : String(value)}`
+}
+
+// Looking at an object may run code of its owner, and a proxy that was revoked cannot be looked at at all.
+function describeObject(value: object): string {
+  try {
+    if (Array.isArray(value)) return "an array"
+    const name: unknown = value.constructor?.name ?? "no prototype"
+    return `an object (${typeof name === "string" ? name.slice(0, 64) : "no name"})`
+  } catch {
+    return "an object"
+  }
 }

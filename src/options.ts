@@ -1095,10 +1095,17 @@ export function resolveOptions(cls: SocketClass, given: object | undefined): Rea
 function resolve(cls: SocketClass, option: OptionName, row: OptionRow<unknown>, value: unknown): unknown {
   if (value === undefined) return row.defaultOn?.[cls] ?? row.default
   const kind = row.kindOn?.[cls] ?? row.kind
-  return kind.read(value, (got = describe(value)) => {
+  const refuse = (got: string = describe(value)): never => {
     const unit = row.unit === undefined ? "" : ` ${row.unit}`
     throw new OptionError(option, `Option "${option}" of ${cls} must be ${kind.accepts}${unit}, got ${got}`)
-  })
+  }
+  try {
+    return kind.read(value, refuse)
+  } catch (error) {
+    // A getter that throws, or a proxy that was revoked.
+    if (error instanceof OptionError) throw error
+    return refuse("what cannot be read")
+  }
 }
 
 function checkShape(cls: SocketClass, given: unknown): object | undefined {

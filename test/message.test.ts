@@ -111,4 +111,12 @@ describe("a value in an error message", () => {
     expect(describeValue(Array.from({ length: 1000 }))).toBe("an array")
     expect(describeValue(null)).toBe("null")
   })
+
+  it("is described whatever becomes of looking at it", () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    expect(describeValue(proxy)).toBe("an object")
+    expect(describeValue({ constructor: { name: Symbol("odd") } })).toBe("an object (no name)")
+    expect(describeValue(Object.create(null))).toBe("an object (no prototype)")
+  })
 })
