@@ -1,4 +1,4 @@
-// A peer made of a bare TCP connection: it says exactly what a test tells it to, legal or not, and shows what came back.
+// A peer made of a bare TCP or ipc connection: it says exactly what a test tells it to, legal or not, and shows what came back.
 // Written from the RFC, with nothing of src/, so that an error in there cannot hide itself.
 
 import { once } from "node:events"
@@ -106,8 +106,7 @@ export class RawPeer implements Disposable {
   }
 
   static async connect(endpoint: string): Promise<RawPeer> {
-    const { hostname, port } = new URL(endpoint.replace("tcp:", "http:"))
-    const peer = new RawPeer(dial({ host: hostname, port: Number(port) }))
+    const peer = new RawPeer(dial(addressOf(endpoint)))
     await once(peer.socket, "connect")
     return peer
   }
@@ -168,6 +167,12 @@ export class RawPeer implements Disposable {
     this.#octets = octets.subarray(header + size)
     return { flags, header, body: octets.subarray(header, header + size) }
   }
+}
+
+function addressOf(endpoint: string): { path: string } | { host: string; port: number } {
+  if (endpoint.startsWith("ipc://")) return { path: endpoint.slice("ipc://".length) }
+  const { hostname, port } = new URL(endpoint.replace("tcp:", "http:"))
+  return { host: hostname, port: Number(port) }
 }
 
 /** A bare TCP server whose accepted connections can be waited for, in their order. */

@@ -1,0 +1,32 @@
+// All fuzz targets.
+
+import type { FuzzTarget } from "../support/fuzzing.ts"
+import { pipelineCalls, pubsubCalls } from "./calls.ts"
+import { commands } from "./commands.ts"
+import { endpoints } from "./endpoints.ts"
+import { frames } from "./frames.ts"
+import { greeting } from "./greeting.ts"
+import { mechanismNull } from "./mechanism-null.ts"
+import { plainClient, plainServer } from "./mechanism-plain.ts"
+import { metadata } from "./metadata.ts"
+import { octetsFromServers, octetsToListeners } from "./octets.ts"
+import { options } from "./options.ts"
+import { subscribers, subscriptionIndex } from "./subscriptions.ts"
+
+export const TARGETS: readonly FuzzTarget<unknown>[] = [
+  greeting,
+  frames,
+  commands,
+  metadata,
+  mechanismNull,
+  plainServer,
+  plainClient,
+  subscriptionIndex,
+  subscribers,
+  endpoints,
+  options,
+  octetsToListeners,
+  octetsFromServers,
+  pipelineCalls,
+  pubsubCalls,
+] as FuzzTarget<unknown>[]
