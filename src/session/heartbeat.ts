@@ -9,6 +9,11 @@ export interface HeartbeatSetup {
   /** All in ms; interval 0 sends no PING of our own. */
   readonly interval: number
   readonly timeout: number
+  /**
+   * Whether our PINGs tell the peer to give us up when it hears nothing of us: then it has to hear something in every
+   * interval, even where it is only the peer that has something to say.
+   */
+  readonly promising?: boolean
   /** Whether the peer knows PING. */
   readonly peerAnswers: boolean
   /** Sends a PING that is told from other PINGs by the number. */
@@ -83,7 +88,10 @@ export class Heartbeat {
     const before = this.#arrivals
     this.#interval = after(this.#setup.interval, () => {
       if (this.#stopped) return
-      if (this.#arrivals === before && !this.#outstanding && !this.#setup.paused()) this.#ask()
+      const quiet = this.#arrivals === before && !this.#setup.paused()
+      if ((quiet || this.#setup.promising) && !this.#outstanding) this.#ask()
+      // The PONG may be waiting for us to read it: that the peer hears of us must not wait for that.
+      else if (this.#setup.promising) this.#setup.ping(this.#pings)
       this.#arm()
     })
   }

@@ -1,7 +1,7 @@
 // Commands that wait for the next write of a connection: they go before its messages. How each of them looks on the
 // wire is the engine's affair.
 
-import type { Bytes } from "../bytes.ts"
+import { type Bytes, equal } from "../bytes.ts"
 import type { SubscriptionKind } from "../subscription.ts"
 import { ping, pong } from "../zmtp/command.ts"
 import type { Encoder } from "../zmtp/encoder.ts"
@@ -21,8 +21,10 @@ export class PendingCommands {
     this.#subscriptions.push({ kind, topic })
   }
 
+  /** The same PING is said once, however often it is repeated while output is blocked. */
   ping(context: Bytes): void {
-    this.#pings.push(context)
+    const last = this.#pings.at(-1)
+    if (last === undefined || !equal(last, context)) this.#pings.push(context)
   }
 
   /** While output is blocked only the newest is remembered, so that a flood of PINGs gathers nothing. */

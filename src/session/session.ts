@@ -493,6 +493,7 @@ export class Session implements StreamHandler, Link {
     this.#heartbeat = new Heartbeat({
       interval: options.heartbeatInterval,
       timeout: options.heartbeatTimeout,
+      promising: options.heartbeatTimeToLive > 0,
       peerAnswers: engine.heartbeats,
       ping: (number) => {
         this.#outgoing.commands.ping(pingContext(HEARTBEAT, number))

@@ -70,6 +70,28 @@ describe("a PING", () => {
     expect(pings).toEqual([1])
   })
 
+  it("HB-4: goes out in every interval, whatever arrives, when it promises the peer to hear of us", async () => {
+    const { heartbeat, pings } = make({ promising: true })
+    for (let n = 0; n < 6; n++) {
+      await pass(50)
+      heartbeat.heard()
+      await pass(50)
+      heartbeat.answered(n + 1)
+    }
+    expect(pings).toEqual([1, 2, 3, 4, 5, 6])
+  })
+
+  it("HB-4: is repeated when its PONG waits for us to read it, so that the peer hears of us", async () => {
+    const one = make({ promising: true, timeout: 0 })
+    await pass(100)
+    one.paused = true
+    await pass(300)
+    expect(one.pings).toEqual([1, 1, 1, 1])
+    one.heartbeat.answered(1)
+    await pass(100)
+    expect(one.pings.at(-1)).toBe(2)
+  })
+
   it("HB-7: is alone: no other goes out before it was answered", async () => {
     const { heartbeat, pings } = make({ timeout: 0 })
     await pass(1000)
