@@ -4,6 +4,7 @@ import { type MessagingError, StateError } from "../errors.ts"
 import type { Message, MessageLike } from "../message.ts"
 import type { PairOptions } from "../options.ts"
 import type { Pipe } from "../pipe/pipe.ts"
+import { MessageQueue } from "../pipe/queue.ts"
 import type { Same, SocketArguments } from "./arguments.ts"
 import { valueCoding } from "./coding.ts"
 import type { Hub, Pattern } from "./hub.ts"
@@ -38,12 +39,13 @@ receives(Pair)
 /** The one pipe of a Pair: the peer's, or that of an endpoint whose peer is still to come. */
 class Partner implements Pattern {
   readonly #hub: Hub
+  /** What was queued for a connected endpoint when its connection was lost; it belongs to no pipe until the next. */
+  readonly backlog: MessageQueue
   #pipe: Pipe | undefined
-  /** What was queued for a connected endpoint when its connection was lost. */
-  readonly #kept = new Map<string, Message[]>()
 
   constructor(hub: Hub) {
     this.#hub = hub
+    this.backlog = new MessageQueue(hub.marks.outbound, hub.budget)
   }
 
   get ready(): boolean {
@@ -51,9 +53,9 @@ class Partner implements Pattern {
   }
 
   added(pipe: Pipe): void {
-    for (const message of this.#kept.get(pipe.endpoint) ?? []) pipe.push(message)
-    this.#kept.delete(pipe.endpoint)
-    if (!this.#hub.options.immediate) this.#pipe ??= pipe
+    if (this.#hub.options.immediate || this.#pipe !== undefined) return
+    this.#pipe = pipe
+    this.#handOver(pipe)
   }
 
   refuses(pipe: Pipe): MessagingError | undefined {
@@ -64,6 +66,7 @@ class Partner implements Pattern {
   joined(pipe: Pipe): void {
     const expected = this.#pipe
     this.#pipe = pipe
+    this.#handOver(pipe)
     // Somebody came before the one that was expected: the messages are for whoever is the partner.
     if (expected !== undefined && expected !== pipe) for (const message of expected.outbound.drain()) pipe.push(message)
   }
@@ -72,9 +75,13 @@ class Partner implements Pattern {
     if (this.#pipe === pipe) this.#pipe = undefined
     // An endpoint that is not tried again has nobody to keep anything for.
     if (this.#hub.closing === undefined && pipe.connecting && this.#hub.endpoints.includes(pipe.endpoint)) {
-      const kept = pipe.outbound.drain()
-      if (kept.length > 0) this.#kept.set(pipe.endpoint, kept)
+      for (const message of pipe.outbound.drain()) this.backlog.push(message)
     }
+  }
+
+  /** What was kept is for whoever is the partner now. */
+  #handOver(pipe: Pipe): void {
+    for (const message of this.backlog.drain()) pipe.push(message)
   }
 
   offer(message: Message): Verdict {
