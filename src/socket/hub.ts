@@ -2,7 +2,7 @@
 // knows nothing of what distinguishes one type from another: that is the Pattern, which each socket class provides.
 
 import type { Bytes } from "../bytes.ts"
-import { after, cancel } from "../clock.ts"
+import { after, cancel, type Timer } from "../clock.ts"
 import { parseEndpoint } from "../endpoint.ts"
 import { ClosedError, EndpointError, type MessagingError, UnreachableError } from "../errors.ts"
 import { Monitor } from "../events.ts"
@@ -71,8 +71,8 @@ export class Hub implements SocketHost, PipeOwner {
   readonly #pipeSetup: PipeSetup
   readonly #bindings: { readonly given: string; readonly binding: Binding }[] = []
   #connections: Connection[] = []
-  /** Disconnected endpoints that still have something to deliver. */
-  readonly #lingering = new Set<Connection>()
+  /** Disconnected endpoints that still have something to deliver, and what ends their patience. */
+  readonly #lingering = new Map<Connection, Timer | undefined>()
   /** Connections that have not ended yet, which `close` waits for. */
   readonly #open = new Set<Pipe>()
   readonly #closingListeners = new Set<() => void>()
@@ -179,8 +179,7 @@ export class Hub implements SocketHost, PipeOwner {
     const { linger } = this.options
     if (pipe.state === "waiting" && pipe.outbound.length > 0 && this.ready.size === 0 && linger !== 0) {
       // Nobody else can take what is queued for it: it goes on trying for as long as messages may linger.
-      this.#lingering.add(connection)
-      if (linger > 0) after(linger, () => this.#forsake(connection))
+      this.#lingering.set(connection, linger > 0 ? after(linger, () => this.#forsake(connection)) : undefined)
     } else {
       connection.close()
       if (pipe.state === "waiting") this.release(pipe, undefined)
@@ -291,7 +290,7 @@ export class Hub implements SocketHost, PipeOwner {
 
   gaveUp(connection: Connection, error: Error | undefined): void {
     this.#connections = this.#connections.filter((other) => other !== connection)
-    this.#lingering.delete(connection)
+    this.#lingerNoMore(connection)
     this.release(connection.pipe, error)
     this.monitor.emit({ type: "close", endpoint: connection.endpoint, error })
     if (this.endpoints.length === 0 && this.#binds === 0) {
@@ -410,7 +409,7 @@ export class Hub implements SocketHost, PipeOwner {
 
   /** What could not be sent in time is given up. */
   #discard(): void {
-    for (const connection of [...this.#connections, ...this.#lingering]) this.#forsake(connection)
+    for (const connection of [...this.#connections, ...this.#lingering.keys()]) this.#forsake(connection)
     for (const pipe of [...this.#open]) {
       const left = pipe.outbound.drain().length
       if (left > 0) this.dropped("linger", left, pipe)
@@ -444,7 +443,7 @@ export class Hub implements SocketHost, PipeOwner {
   /** An endpoint whose peer is not there is not tried any more; what is queued for it goes to others or is lost. */
   #forsake(connection: Connection): void {
     this.#connections = this.#connections.filter((other) => other !== connection)
-    this.#lingering.delete(connection)
+    this.#lingerNoMore(connection)
     connection.close()
     const { pipe } = connection
     if (pipe.state !== "waiting") return
@@ -462,7 +461,8 @@ export class Hub implements SocketHost, PipeOwner {
     pipe.link?.finish()
     const { linger } = this.options
     if (this.closing !== undefined || linger < 0) return
-    after(linger, () => pipe.link?.end())
+    const deadline = after(linger, () => pipe.link?.end())
+    void pipe.link?.done.then(() => cancel(deadline))
   }
 
   #refusal(pipe: Pipe): MessagingError | undefined {
@@ -473,13 +473,18 @@ export class Hub implements SocketHost, PipeOwner {
   }
 
   #isLingering(pipe: Pipe): boolean {
-    for (const connection of this.#lingering) {
+    for (const connection of this.#lingering.keys()) {
       if (connection.pipe !== pipe) continue
-      this.#lingering.delete(connection)
+      this.#lingerNoMore(connection)
       connection.close()
       return true
     }
     return false
+  }
+
+  #lingerNoMore(connection: Connection): void {
+    cancel(this.#lingering.get(connection))
+    this.#lingering.delete(connection)
   }
 
   #spread(): void {
@@ -502,7 +507,7 @@ export class Hub implements SocketHost, PipeOwner {
     let messages = (backlog?.length ?? 0) + (this.inbox?.unread ?? 0)
     for (const pipe of this.ready) messages += pipe.outbound.length
     for (const { pipe } of this.#connections) if (pipe.state === "waiting") messages += pipe.outbound.length
-    for (const { pipe } of this.#lingering) if (pipe.state === "waiting") messages += pipe.outbound.length
+    for (const { pipe } of this.#lingering.keys()) if (pipe.state === "waiting") messages += pipe.outbound.length
     return { messages, bytes: this.budget.bytes }
   }
 }
