@@ -35,6 +35,8 @@ export class XPublisher extends Socket {
     const tellsAll = manual || verbosity === "allSubsUnsubs"
     const turns = new ArrivalOrder()
     const tell = (pipe: Pipe, kind: SubscriptionKind, topic: Bytes): void => {
+      // Peers that leave because the socket is closed have nobody to be told to.
+      if (hub.inbox?.closed) return
       turns.arrived(pipe)
       pipe.enqueue([encodeSubscription(kind, topic)])
     }
