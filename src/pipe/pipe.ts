@@ -150,6 +150,14 @@ export class Pipe {
     return false
   }
 
+  /**
+   * Whether a message can go that makes room by going: the answer to one that waits in this socket takes up less than
+   * the budget that all that waits has exhausted, and nothing would ever come out again without it.
+   */
+  get hasRoomForAnswer(): boolean {
+    return this.hasRoom || (this.outbound.length === 0 && this.state === "ready")
+  }
+
   /** Whether {@link hasRoom} has said "no" and that was not taken back yet. */
   get full(): boolean {
     return this.#full
@@ -238,7 +246,8 @@ export class Pipe {
     if (!this.#full) return
     if (!outbound.relieved) {
       if (this.#budget.exhausted) this.#budget.await(this.#relieve)
-      return
+      // Who has nothing queued may still get an answer.
+      if (outbound.length > 0) return
     }
     if (!this.#withinWindow) return
     this.#full = false
