@@ -1,7 +1,8 @@
 // The table of everything that is measured: what against what, and the floor each ratio must reach.
 
+import { curveKeyPair } from "brokerless/curve"
 import type { ContenderName } from "./contender.ts"
-import type { ExchangeSetup, Setup, StreamSetup, TransportName } from "./setup.ts"
+import type { CurveKeys, ExchangeSetup, Setup, StreamSetup, TransportName } from "./setup.ts"
 
 export interface Case {
   name: string
@@ -12,6 +13,8 @@ export interface Case {
   /** The ratio subject : opponent must be at least this (rates) or at most this (round trips). */
   floor?: number
 }
+
+const KEYS: CurveKeys = { server: curveKeyPair(), client: curveKeyPair() }
 
 const SIZES = [16, 100, 1024, 4096, 65_536, 1_048_576]
 
@@ -27,6 +30,8 @@ export const FLOORS: readonly Case[] = [
   stream(18, { transport: "inproc", size: 16 }),
   stream(10, { pattern: "pubsub", transport: "tcp", size: 16, peers: 50 }),
   stream(15, { pattern: "pubsub", transport: "tcp", size: 16, peers: 50, receive: "many" }),
+  stream(1.5, { transport: "tcp", size: 1024, curve: KEYS }),
+  protection(0.25, 1024),
   exchange(0.85, { pattern: "request", transport: "tcp" }),
   exchange(0.25, { pattern: "request", transport: "inproc" }),
   exchange(6, { pattern: "dealer", transport: "tcp", window: 64 }),
@@ -48,7 +53,7 @@ function stream(floor: number | undefined, wanted: Partial<StreamSetup> & { tran
   })
   const subject = of("brokerless")
   const sockets = subject.pattern === "pubsub" ? `PUB→${subject.peers} SUB` : "PUSH→PULL"
-  const how = subject.receive === "many" ? ", receiveMany" : ""
+  const how = `${subject.curve === undefined ? "" : ", CURVE"}${subject.receive === "many" ? ", receiveMany" : ""}`
   return {
     name: `${sockets} ${subject.transport} ${sizeName(subject.size)}${how}`,
     measure: subject.pattern === "pubsub" ? "deliveries/s" : "messages/s",
@@ -73,6 +78,18 @@ function exchange(floor: number, wanted: Pick<ExchangeSetup, "pattern" | "transp
     measure: window === 1 ? "µs" : "round trips/s",
     subject: of("brokerless"),
     opponent: of("zeromq"),
+    floor,
+  }
+}
+
+/** Ours against ours: what it costs to encrypt. */
+function protection(floor: number, size: number): Case {
+  const { subject: open } = stream(undefined, { transport: "tcp", size })
+  return {
+    name: `PUSH→PULL tcp ${sizeName(size)} under CURVE, against NULL`,
+    measure: "messages/s",
+    subject: { ...(open as StreamSetup), curve: KEYS },
+    opponent: open,
     floor,
   }
 }

@@ -3,6 +3,8 @@
 // libraries (settings, how an endpoint is learnt, how counters are read) is said once per side, in brokerless.ts and
 // zeromq.ts.
 
+import type { CurveKeys } from "./setup.ts"
+
 export type ContenderName = "brokerless" | "zeromq"
 
 /** What every socket can do. */
@@ -34,8 +36,10 @@ export interface Written {
 
 /** One side of the comparison. */
 export interface Contender {
-  push(): Sending
-  pull(): Receiving
+  /** The one that binds: the server, under CURVE. */
+  push(curve?: CurveKeys): Sending
+  /** The one that connects. */
+  pull(curve?: CurveKeys): Receiving
   /** A publisher that loses nothing, however slow its subscribers are. */
   publisher(): Sending
   /** A subscriber to everything. */

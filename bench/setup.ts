@@ -1,8 +1,15 @@
 // What is measured, as data: it travels to the worker processes as it stands.
 
+import type { CurveKeyPair } from "brokerless/curve"
 import type { ContenderName } from "./contender.ts"
 
 export type TransportName = "tcp" | "ipc" | "inproc"
+
+/** The keys of both sides, in Z85. */
+export interface CurveKeys {
+  server: CurveKeyPair
+  client: CurveKeyPair
+}
 
 /** Messages in one direction: from one socket that binds to `peers` sockets that connect. */
 export interface StreamSetup {
@@ -16,6 +23,8 @@ export interface StreamSetup {
   peers: number
   /** How messages are taken: one promise each through `for await`, or all that wait with `receiveMany`. */
   receive: "each" | "many"
+  /** Encrypts the traffic; the side that binds is the server. */
+  curve?: CurveKeys
 }
 
 /** Questions and answers: one socket that asks, one that returns what it was asked. */

@@ -25,7 +25,7 @@ export class Source {
 
   async open(setup: StreamSetup): Promise<string> {
     this.#contender = await loadContender(setup.contender)
-    this.#socket = setup.pattern === "pubsub" ? this.#contender.publisher() : this.#contender.push()
+    this.#socket = setup.pattern === "pubsub" ? this.#contender.publisher() : this.#contender.push(setup.curve)
     this.#payload = Buffer.alloc(setup.size, 42)
     this.#peers = setup.peers
     return this.#contender.bind(this.#socket, wildcard(setup.transport))
@@ -72,7 +72,7 @@ export class Sinks {
     const contender = await loadContender(setup.contender)
     this.#tally = new Tally(setup.size)
     for (let i = 0; i < setup.peers; i++) {
-      const socket = setup.pattern === "pubsub" ? contender.subscriber() : contender.pull()
+      const socket = setup.pattern === "pubsub" ? contender.subscriber() : contender.pull(setup.curve)
       socket.connect(endpoint)
       this.#sockets.push(socket)
     }

@@ -7,8 +7,22 @@ import type { Contender, ReceivingMany } from "./contender.ts"
 const unbounded = { sendHighWaterMark: 0 }
 
 export const zeromq: Contender = {
-  push: () => new zmq.Push(),
-  pull: () => new zmq.Pull(),
+  push: (keys) =>
+    new zmq.Push(
+      keys && {
+        curveServer: true,
+        curvePublicKey: keys.server.publicKey,
+        curveSecretKey: keys.server.secretKey,
+      },
+    ),
+  pull: (keys) =>
+    new zmq.Pull(
+      keys && {
+        curveServerKey: keys.server.publicKey,
+        curvePublicKey: keys.client.publicKey,
+        curveSecretKey: keys.client.secretKey,
+      },
+    ),
   publisher: () => new zmq.Publisher(unbounded),
   subscriber: () => {
     const subscriber = new zmq.Subscriber({ receiveHighWaterMark: 0 })
