@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { format } from "node:util"
 import * as brokerless from "brokerless"
+import * as curve from "brokerless/curve"
 import ts from "typescript"
 import { describe, expect, it } from "vitest"
 
@@ -25,7 +26,7 @@ function programsOf(file: string): Program[] {
 
 const AsyncFunction = (async () => {}).constructor as new (
   ...parts: string[]
-) => (door: object, console: object) => Promise<void>
+) => (door: object, curveDoor: object, console: object) => Promise<void>
 
 /** Runs a program in place, and returns the lines it printed. */
 async function run(source: string): Promise<string[]> {
@@ -34,9 +35,10 @@ async function run(source: string): Promise<string[]> {
   })
   const body = outputText
     .replaceAll(/^import \{(.*)\} from "brokerless";$/gm, "const {$1} = door;")
+    .replaceAll(/^import \{(.*)\} from "brokerless\/curve";$/gm, "const {$1} = curveDoor;")
     .replaceAll(/^export \{\};$/gm, "")
   const lines: string[] = []
-  await new AsyncFunction("door", "console", body)(brokerless, {
+  await new AsyncFunction("door", "curveDoor", "console", body)(brokerless, curve, {
     log: (...values: unknown[]) => lines.push(format(...values)),
   })
   return lines
