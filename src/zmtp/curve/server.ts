@@ -84,6 +84,9 @@ export class CurveServer implements Mechanism {
   #hello(body: Bytes, data: Bytes): void {
     if (body.length !== HELLO_SIZE) throw wrongSize("HELLO", body.length)
     if (data[0] !== 1 || data[1] !== 0) throw new ProtocolError("The peer speaks another version of CURVE than 1.0")
+    for (let at = 2; at < HELLO_KEY_AT; at++) {
+      if (data[at] !== 0) throw new ProtocolError("The peer's HELLO has padding that is not zero")
+    }
     this.#clientTransient = clone(data.subarray(HELLO_KEY_AT, HELLO_KEY_AT + KEY))
     this.#key = agreeOn(this.#primitives, this.#keys.secretKey, this.#clientTransient)
     const nonce = nonceOf(HELLO_NONCE)
