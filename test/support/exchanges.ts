@@ -63,7 +63,8 @@ async function untilSubscribed(publisher: End, subscriber: End): Promise<void> {
   while (String(await subscriber.receive()) !== "the last probe");
 }
 
-function wantAll(subscriber: End): Promise<void> | void {
+/** Has a subscriber of any kind ask for everything. */
+export function wantAll(subscriber: End): Promise<void> | void {
   if (subscriber instanceof Subscriber || subscriber instanceof zmq.Subscriber) subscriber.subscribe()
   else return subscriber.send([Buffer.of(1)])
 }
