@@ -159,7 +159,7 @@ export class Session implements StreamHandler, Link {
     } else if (!this.#scheduled) {
       this.#scheduled = true
       if (this.#batchDelay === 0) atEndOfTick(this.#scheduledWrite)
-      else this.#delay = after(this.#batchDelay, this.#scheduledWrite)
+      else if (!this.#left) this.#delay = after(this.#batchDelay, this.#scheduledWrite)
     } else if (this.#batchDelay > 0 && (this.#pipe as Pipe).outbound.bytes >= this.#batchBytes) {
       this.#write()
     }
