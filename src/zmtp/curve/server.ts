@@ -126,6 +126,17 @@ export class CurveServer implements Mechanism {
   #initiate(body: Bytes, data: Bytes): void {
     if (body.length < INITIATE_SIZE) throw wrongSize("INITIATE", body.length)
     const secretKey = this.#openCookie(data)
+    try {
+      this.#recognise(data, secretKey)
+    } finally {
+      secretKey.fill(0)
+    }
+    this.#next = "READY"
+    this.status = "asking"
+  }
+
+  /** Who the client is, and what it says of itself. */
+  #recognise(data: Bytes, secretKey: Bytes): void {
     this.#key = agreeOn(this.#primitives, secretKey, this.#clientTransient)
     const nonce = nonceOf(INITIATE_NONCE)
     this.#received.accept(data, COOKIE, nonce)
@@ -136,11 +147,8 @@ export class CurveServer implements Mechanism {
     const publicKey = clone(data.subarray(boxAt + TAG, boxAt + TAG + KEY))
     const vouchAt = boxAt + TAG + KEY + LONG_NONCE
     this.#checkVouch(agreeOn(this.#primitives, secretKey, publicKey), data, vouchAt)
-    secretKey.fill(0)
     this.metadata = decodeMetadata(data.subarray(vouchAt + VOUCH), this.#setup.limits)
     this.credentials = { publicKey }
-    this.#next = "READY"
-    this.status = "asking"
   }
 
   /** s', which only the cookie knows. */
