@@ -45,6 +45,11 @@ export function nextTurn(action: () => void): void {
   setImmediate(action)
 }
 
+/** Stands for whatever brings the next turn: another one when the globals were replaced. */
+export function turnSource(): unknown {
+  return setImmediate
+}
+
 /** A number in [0, 1), for jitter and the start of counters; never for secrets. */
 export function random(): number {
   return Math.random()

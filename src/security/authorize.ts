@@ -3,6 +3,7 @@
 import type { Bytes } from "../bytes.ts"
 import { OptionError } from "../errors.ts"
 import { describe, type FrameLike, toFrame } from "../message.ts"
+import { isPlainObject } from "./configuration.ts"
 import type { Admitted } from "./security.ts"
 
 /**
@@ -43,17 +44,29 @@ export class Applicant {
   }
 }
 
-/** What an authorizer may say of a peer that it lets in. */
-export interface Grant {
-  /** Who the peer is, for `peer.userId`. By default the user name, or the public key in Z85. */
-  readonly userId?: string | undefined
-  /** Properties for `peer.metadata`, where they override whatever the peer claims. */
-  readonly metadata?: Readonly<Record<string, FrameLike>> | undefined
-}
+/** Properties for `peer.metadata`, where they override whatever the peer claims. */
+export type GrantedMetadata = Readonly<Record<string, FrameLike>>
 
 /**
- * Says whether a peer may come in. Anything but `true` and a {@link Grant} is a no, and so is an exception or an answer
- * that does not come before the handshake's deadline (`handshakeInterval`).
+ * What an authorizer may say of a peer that it lets in: one of the two at least, and nothing else. So an empty object,
+ * or a record in which nobody was found, lets nobody in.
+ */
+export type Grant =
+  | {
+      /** Who the peer is, for `peer.userId`. */
+      readonly userId: string
+      readonly metadata?: GrantedMetadata | undefined
+    }
+  | {
+      /** By default the user name, or the public key in Z85. */
+      readonly userId?: string | undefined
+      readonly metadata: GrantedMetadata
+    }
+
+/**
+ * Says whether a peer may come in. Anything but `true` and a {@link Grant} is a no, of which the peer is told. An
+ * exception is a no as well, and so is an answer that does not come before the handshake's deadline
+ * (`handshakeInterval`, or 10 s where that is 0): the peer is not told, and may try again.
  */
 export type Authorize = (peer: Applicant) => boolean | Grant | Promise<boolean | Grant>
 
@@ -66,14 +79,26 @@ export function checkAuthorize(maker: string, value: unknown): asserts value is 
 /** Asks. Resolves to undefined for a no; rejects when there was no proper answer. */
 export async function ask(authorize: Authorize, applicant: Applicant): Promise<Admitted | undefined> {
   const answer: unknown = await authorize(applicant)
-  const userId = applicant.username ?? applicant.publicKey
-  if (answer === true) return { userId, metadata: new Map() }
+  const name = applicant.username ?? applicant.publicKey
+  if (answer === true) return { userId: name, metadata: new Map() }
   if (typeof answer !== "object" || answer === null) return undefined
-  const grant = answer as Grant
-  if (grant.userId !== undefined && typeof grant.userId !== "string") {
-    throw new TypeError(`authorize gave a userId that is no string but ${describe(grant.userId)}`)
+  const { userId, metadata, ...others } = answer as { readonly userId?: unknown; readonly metadata?: unknown }
+  if (userId === undefined && metadata === undefined) return undefined
+  // From here on somebody meant a grant and made a mistake, which is said; what was given is not repeated.
+  const [other] = Object.keys(others)
+  if (other !== undefined) throw new TypeError(`authorize gave ${describe(other)}, which is no part of a grant`)
+  if (userId !== undefined && typeof userId !== "string") {
+    throw new TypeError(`authorize gave a userId that is no string, but of type ${typeof userId}`)
   }
-  const metadata = new Map<string, Bytes>()
-  for (const [name, value] of Object.entries(grant.metadata ?? {})) metadata.set(name.toLowerCase(), toFrame(value))
-  return { userId: grant.userId ?? userId, metadata }
+  return { userId: userId ?? name, metadata: granted(metadata ?? {}) }
+}
+
+function granted(metadata: unknown): ReadonlyMap<string, Bytes> {
+  // Anything but a plain object, a Map say, would look like no properties at all.
+  if (!isPlainObject(metadata)) throw new TypeError("authorize gave metadata that is no plain object")
+  const properties = new Map<string, Bytes>()
+  for (const [name, value] of Object.entries(metadata)) {
+    properties.set(name.toLowerCase(), toFrame(value as FrameLike))
+  }
+  return properties
 }

@@ -20,3 +20,10 @@ export function checkConfiguration<const N extends string>(
   }
   return given as Readonly<Partial<Record<N, unknown>>>
 }
+
+/** Whether this is an object whose own properties are all that it holds: no array, no Map, no instance of a class. */
+export function isPlainObject(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype
+}

@@ -6,7 +6,7 @@ import { describe } from "../message.ts"
 import type { Mechanism, MechanismSetup } from "../zmtp/mechanism.ts"
 import { MAX_CREDENTIAL, PlainClient, PlainServer } from "../zmtp/plain.ts"
 import { Applicant, type Authorize, ask, checkAuthorize } from "./authorize.ts"
-import { checkConfiguration } from "./configuration.ts"
+import { checkConfiguration, isPlainObject } from "./configuration.ts"
 import { sameSecret } from "./same-secret.ts"
 import type { Admitted, Question, Security } from "./security.ts"
 
@@ -68,8 +68,9 @@ export function plainServer(configuration: PlainServerConfiguration): PlainServe
     checkAuthorize("plainServer", authorize)
     return new PlainServerPolicy(authorize)
   }
-  if (typeof allow !== "object" || allow === null || Array.isArray(allow)) {
-    throw new OptionError("security", "plainServer: allow must be an object of passwords by user name")
+  // Anything but a plain object, a Map say, would look like a list of nobody.
+  if (!isPlainObject(allow)) {
+    throw new OptionError("security", "plainServer: allow must be a plain object of passwords by user name")
   }
   const policy = new PlainServerPolicy(undefined)
   for (const [username, password] of Object.entries(allow)) policy.allow(username, password as string)

@@ -2,13 +2,17 @@
 // Anything but a yes is a no; an answer that is wanted no more changes nothing.
 
 import type { Bytes } from "../bytes.ts"
+import { now } from "../clock.ts"
 import type { Admitted, Security } from "../security/security.ts"
 import { LimitError } from "../zmtp/decoder.ts"
 import { DenialError } from "../zmtp/engine.ts"
 import type { Credentials } from "../zmtp/mechanism.ts"
 
-/** How many answers are awaited, by who has to give them: connections come and go faster than a slow authorizer. */
-const awaited = new WeakMap<Security, number>()
+/**
+ * The questions without an answer, the oldest first, by who has to answer, each with the time at which that runs out.
+ * Connections come and go faster than a slow authorizer answers; one that never answers must not keep out everybody.
+ */
+const awaited = new WeakMap<Security, Set<{ readonly until: number }>>()
 
 /** Properties that only we may attach to a peer: what it claims by these names is not passed on. */
 const OURS: readonly string[] = ["user-id", "peer-address"]
@@ -26,54 +30,62 @@ export class Admission {
   /**
    * Asks. `settle` is called at most once, perhaps before this returns: without an error when the peer may come in.
    *
-   * @param most how many answers of this security may be awaited at once
+   * @param most how many answers of this security may be awaited at once, each for `patience` ms
    */
   ask(
     security: Security,
     credentials: Credentials,
     address: string,
-    most: number,
+    { most, patience }: { readonly most: number; readonly patience: number },
     settle: (error?: Error) => void,
   ): void {
-    const waiting = awaited.get(security) ?? 0
-    if (waiting >= most) {
-      settle(new LimitError("maxPendingHandshakes", `${waiting} peers are already being judged: ${address} was not`))
+    const questions = questionsTo(security)
+    if (questions.size >= most) {
+      this.#wanted = false
+      settle(new LimitError("maxPendingHandshakes", `${questions.size} peers are being judged: ${address} was not`))
       return
+    }
+    const answered = (admitted: Admitted | undefined, error?: Error): void => {
+      if (!this.#wanted) return
+      this.#wanted = false
+      this.#answer = admitted
+      settle(error ?? (admitted === undefined ? new DenialError(`${address} may not come in`, true) : undefined))
     }
     let answer: Admitted | undefined | Promise<Admitted | undefined>
     try {
       answer = security.judge?.({ credentials, address, signal: this.#abort.signal })
     } catch (error) {
-      settle(unjudged(address, error))
+      answered(undefined, unjudged(address, error))
       return
     }
     if (!(answer instanceof Promise)) {
-      settle(this.#verdict(answer, address))
+      answered(answer)
       return
     }
-    awaited.set(security, waiting + 1)
-    const answered = (error: Error | undefined): void => {
-      awaited.set(security, (awaited.get(security) as number) - 1)
-      if (this.#wanted) settle(error)
-    }
-    answer.then(
-      (admitted) => answered(this.#verdict(admitted, address)),
-      (error) => answered(unjudged(address, error)),
-    )
+    const question = { until: now() + patience }
+    questions.add(question)
+    void answer
+      .finally(() => questions.delete(question))
+      .then(answered, (error) => answered(undefined, unjudged(address, error)))
   }
 
   /** The answer is wanted no more. */
   cancel(): void {
+    if (!this.#wanted) return
     this.#wanted = false
     this.#abort.abort()
   }
+}
 
-  #verdict(admitted: Admitted | undefined, address: string): Error | undefined {
-    this.#wanted = this.#wanted && !this.#abort.signal.aborted
-    if (admitted === undefined) return new DenialError(`${address} may not come in`, true)
-    this.#answer = admitted
-    return undefined
+/** The questions that wait for an answer of this security, without those that were to have one by now. */
+function questionsTo(security: Security): Set<{ readonly until: number }> {
+  const questions = awaited.get(security) ?? new Set()
+  awaited.set(security, questions)
+  for (const question of questions) {
+    if (question.until > now()) break
+    questions.delete(question)
   }
+  return questions
 }
 
 /** What a peer claims of itself, under what was attached to it by who judged it. */

@@ -2,7 +2,7 @@
 // up those who are in: handshakes get as much of a turn as the rest of the last one took, and what is over waits for
 // the next one. One pace for the whole process, since all its sockets share one event loop.
 
-import { nextTurn, now } from "../clock.ts"
+import { nextTurn, now, turnSource } from "../clock.ts"
 
 /** What handshakes may take of every turn, however little else there is to do, ms. */
 const LEAST = 2
@@ -11,40 +11,49 @@ const LEAST = 2
 const FEW = 4
 
 export class HandshakePace {
-  #waiting: (() => void)[] = []
+  /** Steps for a later turn, in the order in which they came. */
+  readonly #waiting = new Set<() => void>()
+  /** Steps that ran in this turn; a connection has one, however often it runs. */
+  readonly #served = new Set<() => void>()
   #turnBegan = 0
   #spent = 0
   #allowance = LEAST
-  #scheduled = false
-  /** Steps that ran in this turn; a connection has one, however often it runs. */
-  readonly #served = new Set<() => void>()
+  /** What is to bring the next turn, if one is to come. */
+  #source: unknown
 
   /** Runs a connection's step of its handshake now, or in a later turn. True when it ran. */
   run(step: () => void): boolean {
-    this.#begin()
+    // A turn never comes from a clock that was replaced meanwhile, as fake timers are.
+    if (this.#source !== turnSource()) this.#begin(now(), LEAST)
     if (!this.#mayRun(step)) {
-      this.#waiting.push(step)
+      this.#waiting.add(step)
       return false
     }
     this.#work(step)
     return true
   }
 
+  /** The step is wanted no more. */
+  forget(step: () => void): void {
+    this.#waiting.delete(step)
+    this.#served.delete(step)
+  }
+
+  #begin(began: number, allowance: number): void {
+    this.#served.clear()
+    this.#turnBegan = began
+    this.#spent = 0
+    this.#allowance = allowance
+    this.#source = turnSource()
+    nextTurn(this.#turn)
+  }
+
   #mayRun(step: () => void): boolean {
     return this.#spent < this.#allowance || this.#served.size < FEW || this.#served.has(step)
   }
 
-  #begin(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    this.#served.clear()
-    this.#turnBegan = now()
-    this.#spent = 0
-    this.#allowance = LEAST
-    nextTurn(this.#turn)
-  }
-
   #work(step: () => void): void {
+    this.#waiting.delete(step)
     this.#served.add(step)
     const began = now()
     try {
@@ -55,26 +64,16 @@ export class HandshakePace {
   }
 
   readonly #turn = (): void => {
-    const began = now()
-    this.#scheduled = false
-    if (this.#waiting.length === 0) {
+    this.#source = undefined
+    if (this.#waiting.size === 0) {
       this.#served.clear()
       return
     }
-    this.#allowance = Math.max(LEAST, began - this.#turnBegan - this.#spent)
-    this.#turnBegan = began
-    this.#spent = 0
-    this.#served.clear()
-    this.#scheduled = true
-    nextTurn(this.#turn)
-    const steps = this.#waiting
-    this.#waiting = []
-    for (let i = 0; i < steps.length; i++) {
-      if (!this.#mayRun(steps[i] as () => void)) {
-        this.#waiting = [...steps.slice(i), ...this.#waiting]
-        return
-      }
-      this.#work(steps[i] as () => void)
+    const began = now()
+    this.#begin(began, Math.max(LEAST, began - this.#turnBegan - this.#spent))
+    for (const step of this.#waiting) {
+      if (!this.#mayRun(step)) return
+      this.#work(step)
     }
   }
 }

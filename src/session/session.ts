@@ -246,19 +246,25 @@ export class Session implements StreamHandler, Link {
 
   /** The peer has named itself: somebody has to say whether it may come in. */
   #ask(): void {
-    const { security, maxPendingHandshakes } = this.#host.options
+    const { security, maxPendingHandshakes, handshakeInterval } = this.#host.options
     this.#deadline ??= after(ANSWER_DEADLINE, () =>
       this.abort(new TimeoutError(`Whether the peer may come in was not answered within ${ANSWER_DEADLINE} ms`)),
     )
     this.#admission = new Admission()
     const { credentials } = this.#engine
-    this.#admission.ask(security as Security, credentials, this.#stream.address, maxPendingHandshakes, (error) => {
+    const bounds = { most: maxPendingHandshakes, patience: handshakeInterval || ANSWER_DEADLINE }
+    this.#admission.ask(security as Security, credentials, this.#stream.address, bounds, (error) => {
       if (this.#state !== "handshake") return
       if (error !== undefined) {
         this.#fail(error)
         return
       }
-      this.#engine.admit()
+      try {
+        this.#engine.admit()
+      } catch (cause) {
+        this.#fail(cause)
+        return
+      }
       if (!this.#pumping) this.#shakeHands()
     })
   }
@@ -558,6 +564,7 @@ export class Session implements StreamHandler, Link {
     cancel(this.#stall)
     cancel(this.#delay)
     this.#admission?.cancel()
+    handshakePace.forget(this.#handshakeStep)
     this.#heartbeat?.stop()
     const { host, endpoint } = this.#setup
     if (this.#established) {
