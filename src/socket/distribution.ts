@@ -32,7 +32,7 @@ export class Distribution {
   readonly #probes = new WeakSet<Message>()
   readonly #setup: DistributionSetup
   readonly #conflate: boolean
-  #ready = 0
+  readonly #peers = new Set<Pipe>()
   /** Taking a message out makes room, and room may bring the next: it must not overtake. */
   #dealing = false
 
@@ -59,7 +59,7 @@ export class Distribution {
   joined(pipe: Pipe): void {
     if (this.#setup.options.probeRouter) this.#probe(pipe)
     this.#waiting.delete(pipe)
-    this.#ready++
+    this.#peers.add(pipe)
     this.#balancer.add(pipe)
     this.#deal()
   }
@@ -72,7 +72,8 @@ export class Distribution {
 
   /** A pipe is gone, whether its peer ever came or not. Its messages go to the others. */
   left(pipe: Pipe): void {
-    if (!this.#waiting.delete(pipe)) this.#ready--
+    this.#waiting.delete(pipe)
+    this.#peers.delete(pipe)
     this.#balancer.remove(pipe)
     for (const message of pipe.outbound.drain()) {
       if (this.#probes.has(message)) continue
@@ -84,7 +85,7 @@ export class Distribution {
 
   offer(message: Message, subject: unknown): Verdict {
     if ((this.#backlog.length > 0 || this.#dealing) && !this.#deal()) {
-      if (this.#ready > 0 || this.#waiting.size === 0 || !this.#backlog.hasRoom) return NOBODY
+      if (this.#peers.size > 0 || this.#waiting.size === 0 || !this.#backlog.hasRoom) return NOBODY
       this.#shelve(message)
       return ACCEPTED
     }
@@ -98,7 +99,7 @@ export class Distribution {
 
   /** Whether somebody could take a message. A key may still have to wait for its own peer. */
   ready(): boolean {
-    if (this.#backlog.length > 0) return this.#ready === 0 && this.#waiting.size > 0 && this.#backlog.hasRoom
+    if (this.#backlog.length > 0) return this.#peers.size === 0 && this.#waiting.size > 0 && this.#backlog.hasRoom
     return this.#balancer.available()
   }
 
@@ -109,7 +110,7 @@ export class Distribution {
     this.#dealing = true
     try {
       while (backlog.length > 0) {
-        if (this.#ready === 0) return false
+        if (this.#peers.size === 0) return false
         const message = backlog.at(0) as Message
         const pipe = this.#heirOf(message)
         if (pipe === undefined) return false
