@@ -9,12 +9,15 @@ import type { World } from "./world.ts"
 export function fanout(world: World): Plan[] {
   const { random } = world
   const pull = pullRole(false, true)
+  const overflow = random.pick(world.peaceful ? ["wait", "drop"] : ["wait", "drop", "disconnect"])
   const fanouts = random.list(1, 2, (n) => ({
     name: `fanout${n}`,
     role: FANOUT,
     options: {
       ...optionsOf(world, true, false),
-      overflow: random.pick(world.peaceful ? ["wait", "drop"] : ["wait", "drop", "disconnect"]),
+      overflow,
+      // What all queues together may hold would part it from peers that keep up.
+      ...(overflow === "disconnect" && { maxBufferedBytes: 0 }),
     },
   }))
   const pulls = random.list(1, 4, (n) => ({ name: `pull${n}`, role: pull, options: optionsOf(world, false, true) }))

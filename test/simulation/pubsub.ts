@@ -25,6 +25,8 @@ export function pubsub(world: World): Plan[] {
       options: {
         ...optionsOf(world, true, extended),
         overflow,
+        // What all queues together may hold would part it from peers that keep up.
+        ...(overflow === "disconnect" && { maxBufferedBytes: 0 }),
         ...(conflate && !extended && { conflate }),
         ...(inverted && { invertMatching: true }),
       },
@@ -73,6 +75,7 @@ function xpublisher(single: boolean): Role {
       })
     },
     inherits: false,
+    told: true,
     counts: false,
   }
 }

@@ -209,6 +209,7 @@ class Play {
     const living = this.#living
     await this.#await(() => living.every(isConnected), "everybody is connected")
     await this.#await(() => network.quiet && living.every(({ settled }) => settled), "nothing waits")
+    world.phase = "calm"
     if (this.#scenario === "pubsub") await this.#settle(converge(world, living), "subscriptions converge")
     for (const station of living) {
       await this.#settle(station.plan.role.call?.(station) ?? Promise.resolve(), `${station.name} is heard`)

@@ -50,6 +50,8 @@ export class SimulatedStream implements ByteStream {
   #ending = false
   #endSent = false
   #lastArrival = 0
+  /** What becomes of each segment when it arrives, the first first. */
+  readonly #travelling: (() => void)[] = []
   /** Octets that this side's kernel took and the other side's handler did not get. */
   #held = 0
   // Inbound.
@@ -191,11 +193,11 @@ export class SimulatedStream implements ByteStream {
   #send(delay: number, arrive: () => void): void {
     const { clock } = this.#world
     this.#lastArrival = Math.max(this.#lastArrival, clock.now + delay)
+    this.#travelling.push(arrive)
     const landing = (): void => {
-      const other = this.#other as SimulatedStream
-      const wait = other.#stalledUntil - clock.now
+      const wait = (this.#other as SimulatedStream).#stalledUntil - clock.now
       if (wait > 0) clock.after(wait, landing)
-      else arrive()
+      else this.#travelling.shift()?.()
     }
     clock.after(this.#lastArrival - clock.now, landing)
   }

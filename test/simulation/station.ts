@@ -14,6 +14,8 @@ export interface Role {
   call?(station: Station): Promise<void>
   /** What a lost peer cannot get goes to others, and so behind what they had. */
   readonly inherits: boolean
+  /** What it receives is told by the socket itself, whatever the marks say. */
+  readonly told?: boolean
   /** Each accepted letter goes to one peer, so that accounts can be kept. */
   readonly counts: boolean
 }
@@ -79,7 +81,7 @@ export class Station {
       world.trace.note(`${this.name} left by ${endpoint}: ${error?.message ?? "in good order"}`)
       // Whoever was accepted comes back as somebody else, and what he sent before is read in turn with what he sends.
       if ((plan.role.inherits && this.#crowded) || plan.binds.includes(endpoint)) this.disturbed()
-      if (world.peaceful && world.phase !== "closing") {
+      if (this.#undisturbed) {
         world.fail(`${this.name} lost a peer though nothing had happened: ${error?.message}`)
       }
     })
@@ -87,6 +89,12 @@ export class Station {
 
   get open(): boolean {
     return !this.closing
+  }
+
+  /** Whether all is as it should be, so that no connection may end. */
+  get #undisturbed(): boolean {
+    const { peaceful, phase } = this.world
+    return phase === "calm" || (peaceful && phase === "turmoil")
   }
 
   /** Order among what is under way may change now, and that is no fault. */
@@ -153,14 +161,15 @@ export class Station {
       receiveHighWaterMark: into = 1000,
       maxBufferedBytes = 2 ** 30,
     } = plan.options
-    const most = (plan.role.inherits && this.#crowded ? Number.POSITIVE_INFINITY : Number(out)) + Number(into)
+    const boundless = plan.role.told || (plan.role.inherits && this.#crowded)
+    const most = boundless ? Number.POSITIVE_INFINITY : Number(out) + Number(into)
     for (const peer of this.socket.peers) {
       const { queuedMessages } = peer.stats
       if (queuedMessages > most)
         world.fail(`${this.name} has ${queuedMessages} messages of a peer, allowed are ${most}`)
     }
     const { queuedBytes } = this.socket.stats
-    const mostBytes = Number(maxBufferedBytes) + LARGEST * (this.socket.peers.length + 1)
+    const mostBytes = (Number(maxBufferedBytes) || Number.POSITIVE_INFINITY) + LARGEST * (this.socket.peers.length + 1)
     if (!plan.role.inherits && queuedBytes > mostBytes) {
       world.fail(`${this.name} holds ${queuedBytes} octets, allowed are ${mostBytes}`)
     }

@@ -48,13 +48,15 @@ function endpointOf({ wired }: World, index: number): string {
 /** Options of a socket that does both; `drop` names those that its class does not have. */
 export function optionsOf(world: World, sends: boolean, receives: boolean): Record<string, unknown> {
   const { random, peaceful } = world
+  const heartbeatInterval = random.pick([0, 100, 10_000])
   const options: Record<string, unknown> = {
     batchDelay: random.pick([0, 0, 0, 1, 5]),
     batchBytes: random.pick([1000, 256 * 1024]),
-    heartbeatInterval: random.pick([0, 100, 10_000]),
+    heartbeatInterval,
     heartbeatTimeout: peaceful ? 2000 : random.pick([200, 2000]),
-    heartbeatTimeToLive: peaceful ? 0 : random.pick([0, 0, 500]),
-    connectTimeout: random.pick([300, 10_000]),
+    // It has to be longer than the interval to be kept.
+    heartbeatTimeToLive: heartbeatInterval === 100 ? random.pick([0, 500]) : 0,
+    connectTimeout: random.pick([300, 1000]),
     reconnectInterval: random.pick([1, 20, 100]),
     reconnectMaxInterval: random.pick([0, 200, 1000]),
     linger: random.pick([0, 100, 1000, 10_000]),

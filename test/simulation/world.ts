@@ -9,8 +9,8 @@ import type { Trace } from "./trace.ts"
 /** The public door of the library under test: the production code, or a copy of it with a planted fault. */
 export type Library = typeof import("brokerless")
 
-/** What is going on: everything at once, then order, then the end. */
-export type Phase = "turmoil" | "order" | "closing"
+/** What is going on: everything at once, then things come to order, then they are, then the end. */
+export type Phase = "turmoil" | "order" | "calm" | "closing"
 
 export interface World {
   readonly library: Library
