@@ -18,6 +18,12 @@ const COMPILER = {
   inlineSourceMap: true,
 }
 
+/** Copies that are there. */
+const copies = new Set()
+process.once("exit", () => {
+  for (const folder of copies) remove(folder)
+})
+
 /** What comes of a file, by its path and text: most of it is the same in every copy. */
 const erased = new Map()
 
@@ -29,7 +35,7 @@ const erased = new Map()
  */
 export function erasedCopy(folders, changes = []) {
   const folder = mkdtempSync(join(tmpdir(), "brokerless-copy-"))
-  process.once("exit", () => remove(folder))
+  copies.add(folder)
   const left = new Map()
   for (const { file, find, replace } of changes) left.set(file, [...(left.get(file) ?? []), { find, replace }])
   for (const source of folders.flatMap((each) => sourcesOf(join(ROOT, each)))) {
@@ -55,6 +61,7 @@ export function erasedCopy(folders, changes = []) {
 }
 
 export function remove(folder) {
+  copies.delete(folder)
   rmSync(folder, { recursive: true, force: true })
 }
 

@@ -7,7 +7,8 @@
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { erasedCopy } from "./erased-copy.mjs.mts"
+// biome-ignore lint/correctness/useImportExtensions: what lies beside it as .d.mts are only its types.
+import { erasedCopy } from "./erased-copy.mjs"
 
 const copy = erasedCopy(["src", "test/fuzz", "test/support"])
 const corpus = fileURLToPath(new URL("../test/fuzz/corpus", import.meta.url))

@@ -14,7 +14,7 @@ const MORE = 1
 
 export const frames: FuzzTarget<EngineInput> = {
   name: "frames",
-  cases: 3000,
+  cases: 1800,
 
   generate(random: Random): EngineInput {
     const traffic = random.list(1, 10, () =>

@@ -9,7 +9,7 @@ import { TARGETS } from "./targets.ts"
 describe("random input", () => {
   it.each(TARGETS.map((target) => [target.name, target] as const))(
     "B1, B9, LIMIT-12: to %s disturbs nobody, and leaves nothing open",
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async (name, target) => {
       const file = new URL(`corpus/${name}.json`, import.meta.url)
       const corpus = existsSync(file) ? readCorpus(readFileSync(file, "utf8")) : []

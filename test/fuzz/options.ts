@@ -43,10 +43,10 @@ type Recipe =
   | { readonly kind: "number"; readonly text: string }
   | { readonly kind: "plain"; readonly value: unknown }
   | { readonly kind: "octets"; readonly value: Buffer; readonly as: "Buffer" | "Uint8Array" | "ArrayBuffer" }
-  | { readonly kind: "special"; readonly name: keyof typeof SPECIALS }
+  | { readonly kind: "special"; readonly name: string }
 
 /** Made anew each time. */
-const SPECIALS = {
+const SPECIALS: Readonly<Record<string, () => unknown>> = {
   undefined: () => undefined,
   symbol: () => Symbol("odd"),
   "a symbol without a name": () => Symbol(),
@@ -83,7 +83,7 @@ const SPECIALS = {
   metadata: () => ({ "X-A": "b", "X-B": new Uint8Array(3) }),
   "metadata that claims to be ours": () => ({ "Socket-Type": "PUB" }),
   "metadata by the name of a prototype": () => JSON.parse('{"__proto__": "x", "X-A": "b"}') as object,
-} as const satisfies Readonly<Record<string, () => unknown>>
+}
 
 interface Input {
   readonly cls: SocketClass
@@ -92,7 +92,7 @@ interface Input {
 
 export const options: FuzzTarget<Input> = {
   name: "options",
-  cases: 4000,
+  cases: 2500,
 
   generate(random: Random): Input {
     return {
@@ -178,7 +178,7 @@ function recipe(random: Random): Recipe {
         as: random.pick(["Buffer", "Uint8Array", "ArrayBuffer"]),
       }),
     ],
-    [5, () => ({ kind: "special", name: random.pick(Object.keys(SPECIALS) as (keyof typeof SPECIALS)[]) })],
+    [5, () => ({ kind: "special", name: random.pick(Object.keys(SPECIALS)) })],
   )
 }
 
@@ -226,6 +226,6 @@ function cook(recipe: Recipe): unknown {
       if (recipe.as === "Buffer") return recipe.value
       return recipe.as === "Uint8Array" ? new Uint8Array(recipe.value) : new Uint8Array(recipe.value).buffer
     case "special":
-      return SPECIALS[recipe.name]()
+      return SPECIALS[recipe.name]?.()
   }
 }

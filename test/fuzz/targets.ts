@@ -6,6 +6,7 @@ import { commands } from "./commands.ts"
 import { endpoints } from "./endpoints.ts"
 import { frames } from "./frames.ts"
 import { greeting } from "./greeting.ts"
+import { curveClient, curveServer } from "./mechanism-curve.ts"
 import { mechanismNull } from "./mechanism-null.ts"
 import { plainClient, plainServer } from "./mechanism-plain.ts"
 import { metadata } from "./metadata.ts"
@@ -21,6 +22,8 @@ export const TARGETS: readonly FuzzTarget<unknown>[] = [
   mechanismNull,
   plainServer,
   plainClient,
+  curveServer,
+  curveClient,
   subscriptionIndex,
   subscribers,
   endpoints,

@@ -5,6 +5,9 @@ import type { SocketType } from "brokerless"
 import type { Random } from "./random.ts"
 import { command, frame, greeting, longHeader, message, property } from "./raw-peer.ts"
 
+const MORE = 1
+const COMMAND = 4
+
 /** Octets in the pieces in which a peer says them: a greeting, a command, a message. */
 export type Conversation = Buffer[]
 
@@ -55,7 +58,11 @@ const FITTING: Readonly<Record<string, readonly SocketType[]>> = {
 
 /** Of any length that is one, of others, and that of somebody else. */
 function identityOf(random: Random): Buffer {
-  return random.once(3) ? Buffer.from("honest") : random.octets(random.pick([0, 1, 5, 255, 256]))
+  return random.choose(
+    [2, () => Buffer.from("honest")],
+    [2, () => random.octets(random.pick([0, 1, 5, 255, 256]))],
+    [1, () => Buffer.concat([Buffer.alloc(1), random.octets(random.below(6))])],
+  )
 }
 
 /** A type for us that may talk to the other. */
@@ -133,7 +140,8 @@ function without(random: Random, octets: Buffer): Buffer {
 function lengthened(random: Random, octets: Buffer): Buffer {
   const longer = Buffer.concat([octets, random.octets(random.size(300))])
   const grown = longer.length - 2
-  if (random.once(2) && octets.length >= 2 && (octets[0] as number) < 2 && grown < 256) longer[1] = grown
+  const short = [0, MORE, COMMAND].includes(octets[0] ?? -1) && octets.length >= 2
+  if (random.once(2) && short && grown < 256) longer[1] = grown
   return longer
 }
 

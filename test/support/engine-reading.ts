@@ -27,76 +27,85 @@ export interface Habits {
   readonly slowly: boolean
 }
 
-export interface EngineReading {
-  readonly meanings: string[]
-  readonly ends: Verdict | undefined
-  /** What it said in its handshake. */
-  readonly said: Buffer
-}
+/** An engine, and what it has made so far of what it was fed. */
+export class EngineReader {
+  readonly meanings: string[] = []
+  ends: Verdict | undefined
+  readonly #engine: Engine
+  readonly #encoder = new Encoder()
+  readonly #habits: Habits
+  #asked = false
 
-/**
- * Feeds chunks one after the other: into memory that the engine names, else in memory that is used again afterwards.
- *
- */
-export function readByEngine(
-  chunks: readonly Buffer[],
-  type: SocketType,
-  mechanism: Mechanism,
-  limits: ModelLimits,
-  { patience, slowly }: Habits,
-): EngineReading {
-  const engine = new Engine(type, mechanism, limits)
-  const encoder = new Encoder()
-  const meanings: string[] = []
-  const said: Buffer[] = []
-  let asked = false
-  const speak = (): void => {
-    engine.output(encoder)
-    const batch = encoder.finish()
-    if (batch === undefined) return
-    for (const chunk of batch.chunks) said.push(Buffer.from(chunk))
+  constructor(type: SocketType, mechanism: Mechanism, limits: ModelLimits, habits: Habits) {
+    this.#engine = new Engine(type, mechanism, limits)
+    this.#habits = habits
+  }
+
+  /** Feeds chunks: into memory that the engine names, else in memory that is used again afterwards. */
+  feed(chunks: readonly Buffer[]): void {
+    this.#dare(() => {
+      for (const chunk of chunks) this.#take(chunk)
+    })
+  }
+
+  /** There is no more to come. */
+  finish(): void {
+    this.#dare(() => {
+      this.#listen(Number.POSITIVE_INFINITY)
+      if (this.#asked && this.#habits.slowly) this.#engine.admit()
+      this.#listen(Number.POSITIVE_INFINITY)
+    })
+  }
+
+  /** What it says in return to what it was fed. */
+  said(): Buffer {
+    this.#engine.output(this.#encoder)
+    const batch = this.#encoder.finish()
+    if (batch === undefined) return Buffer.alloc(0)
+    const octets = Buffer.concat(batch.chunks)
     releaseBatch(batch)
+    return octets
   }
-  const listen = (most: number): void => {
+
+  #take(chunk: Buffer): void {
+    for (let rest = chunk; rest.length > 0; ) {
+      const place = this.#engine.destination()
+      const size = Math.min(place?.length ?? rest.length, rest.length)
+      const lent = Buffer.from(rest.subarray(0, size))
+      if (place === undefined) {
+        this.#engine.push(lent)
+      } else {
+        lent.copy(place)
+        this.#engine.filled(size)
+      }
+      this.#listen(this.#habits.patience)
+      lent.fill(0xee)
+      rest = rest.subarray(size)
+    }
+  }
+
+  #listen(most: number): void {
     for (let left = most; left > 0; left--) {
-      const meaning = engine.next()
+      const meaning = this.#engine.next()
       if (meaning === NOTHING) break
-      meanings.push(tell(engine, meaning))
+      this.meanings.push(tell(this.#engine, meaning))
       if (meaning === ASK) {
-        asked = true
-        if (!slowly) engine.admit()
+        this.#asked = true
+        if (!this.#habits.slowly) this.#engine.admit()
       }
     }
-    engine.keep()
+    this.#engine.keep()
   }
-  speak()
-  let ends: Verdict | undefined
-  try {
-    for (const chunk of chunks) {
-      for (let rest = chunk; rest.length > 0; ) {
-        const place = engine.destination()
-        const size = Math.min(place?.length ?? rest.length, rest.length)
-        const lent = Buffer.from(rest.subarray(0, size))
-        if (place === undefined) {
-          engine.push(lent)
-        } else {
-          lent.copy(place)
-          engine.filled(size)
-        }
-        listen(patience)
-        speak()
-        lent.fill(0xee)
-        rest = rest.subarray(size)
-      }
+
+  /** Nothing more is done once it has ended. */
+  #dare(act: () => void): void {
+    if (this.ends !== undefined) return
+    try {
+      act()
+    } catch (error) {
+      this.ends = verdictOf(error)
     }
-    listen(Number.POSITIVE_INFINITY)
-    if (asked && slowly) engine.admit()
-    listen(Number.POSITIVE_INFINITY)
-    speak()
-  } catch (error) {
-    ends = verdictOf(error)
   }
-  return { meanings, ends, said: Buffer.concat(said) }
 }
 
 function tell(engine: Engine, meaning: Meaning): string {

@@ -118,6 +118,51 @@ export function plainClientModel(): HandshakeModel {
   }
 }
 
+/** What the holder of the keys said under CURVE (RFC 26): nothing else is accepted. */
+export interface CurveLedger {
+  /** The two commands of its handshake; nothing for what is not honest. */
+  readonly commands: readonly (Buffer | undefined)[]
+  readonly metadata: Buffer
+  /** Whose key has to be judged before it comes in. */
+  readonly asks: Buffer | undefined
+  readonly messages: readonly {
+    readonly sealed: Buffer
+    readonly nonce: bigint
+    readonly flags: number
+    readonly body: Buffer
+  }[]
+  /** The nonce that the handshake used last. */
+  readonly last: bigint
+  /** Only servers send ERROR. */
+  readonly fromServer: boolean
+  readonly limits: ModelLimits
+}
+
+/** Either side of CURVE: each command in its turn, each message with a nonce above all before. */
+export function curveModel(ledger: CurveLedger): HandshakeModel {
+  let step = 0
+  let last = ledger.last
+  return {
+    name: "CURVE",
+    overhead: 33,
+    consume(body, note) {
+      if (ledger.fromServer && parseCommand(body).name === "ERROR") throw new Refusal("handshake")
+      if (ledger.commands[step]?.equals(body) !== true) throw new Refusal("protocol")
+      step++
+      if (step < 2) return undefined
+      readMetadata(ledger.metadata, ledger.limits)
+      if (ledger.asks !== undefined) note(`ask ${ledger.asks.toString("hex")}`)
+      return ledger.metadata
+    },
+    open(body) {
+      const found = ledger.messages.find(({ sealed, nonce }) => nonce > last && sealed.equals(body))
+      if (found === undefined) throw new Refusal("protocol")
+      last = found.nonce
+      return found
+    },
+  }
+}
+
 /** Texts with their length in front, as many as there are. */
 function texts(octets: Buffer): Buffer[] {
   const found: Buffer[] = []
@@ -211,9 +256,12 @@ class Reader {
       if (size > BigInt(most)) throw new Refusal(`limit ${name}`)
       return
     }
-    const most = BigInt(maxMessageSize + (this.#handshake.overhead ?? 0))
-    if (size + BigInt(command ? 0 : this.#size) > most) throw new Refusal("limit maxMessageSize")
-    if (!command && this.#frames.length >= maxMessageFrames) throw new Refusal("limit maxMessageFrames")
+    // Of what is sealed only the length of the frame itself can be judged.
+    const sealed = this.#handshake.open !== undefined
+    const before = command || sealed ? 0 : this.#size
+    const most = maxMessageSize + (this.#handshake.overhead ?? 0)
+    if (size + BigInt(before) > BigInt(most)) throw new Refusal("limit maxMessageSize")
+    if (!command && !sealed && this.#frames.length >= maxMessageFrames) throw new Refusal("limit maxMessageFrames")
   }
 
   #shake(flags: number, body: Buffer): void {
