@@ -6,6 +6,9 @@ import { describe, type FrameLike, toFrame } from "../message.ts"
 import { isPlainObject } from "./configuration.ts"
 import type { Admitted } from "./security.ts"
 
+/** What `console.log` and `util.inspect` ask an object how to show itself by. */
+const INSPECT: unique symbol = Symbol.for("nodejs.util.inspect.custom")
+
 /**
  * A peer that wants to come in. The secret it brought is not shown when this is logged or inspected.
  */
@@ -41,6 +44,11 @@ export class Applicant {
   /** PLAIN only: what it gives as proof. */
   get password(): string | undefined {
     return this.#password
+  }
+
+  /** @internal */
+  [INSPECT](): object {
+    return { ...this }
   }
 }
 
@@ -90,7 +98,7 @@ export async function ask(authorize: Authorize, applicant: Applicant): Promise<A
   if (userId !== undefined && typeof userId !== "string") {
     throw new TypeError(`authorize gave a userId that is no string, but of type ${typeof userId}`)
   }
-  return { userId: userId ?? name, metadata: granted(metadata ?? {}) }
+  return { userId: userId ?? name, metadata: granted(metadata === undefined ? {} : metadata) }
 }
 
 function granted(metadata: unknown): ReadonlyMap<string, Bytes> {
