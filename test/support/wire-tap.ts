@@ -34,11 +34,16 @@ export class WireTap {
     return new WireTap(server, Number(endpoint.slice(endpoint.lastIndexOf(":") + 1)))
   }
 
-  /** Resolves when so many commands of that name have passed since the beginning, both ways together. */
-  async passed(name: string, times: number): Promise<void> {
+  /** Commands of that name that have passed, both ways together. */
+  heard(name: string): number {
     // A command has the length of its name in front.
     const pattern = String.fromCharCode(name.length) + name
-    while (this.#heard.reduce((sum, octets) => sum + octets.split(pattern).length - 1, 0) < times) {
+    return this.#heard.reduce((sum, octets) => sum + octets.split(pattern).length - 1, 0)
+  }
+
+  /** Resolves when so many commands of that name have passed since the beginning, both ways together. */
+  async passed(name: string, times: number): Promise<void> {
+    while (this.heard(name) < times) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
