@@ -245,8 +245,9 @@ export class Decoder {
 
   /** A view of `size` octets of the chunk that keeps no more than a piece of it in memory. */
   #small(offset: number, size: number): Frame {
+    // An empty frame has no memory of its own: there may be very many of them.
+    if (size === 0) return EMPTY
     if (offset < this.#pieceFrom || offset + size > this.#pieceTo) {
-      if (size === 0) return EMPTY
       const chunk = this.#chunk
       const length = Math.min(PIECE, chunk.length - offset)
       const piece = allocate(length)

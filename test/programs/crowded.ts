@@ -9,7 +9,10 @@ import { Pull, Push } from "brokerless"
 /** What this process tells its parent. */
 export type Said =
   | { readonly what: "bound"; readonly endpoint: string }
-  | { readonly what: "limit" | "accept:error" | "connect:retry" | "refused"; readonly detail: string }
+  | { readonly what: "limit"; readonly detail: string }
+  | { readonly what: "accept:error"; readonly detail: string }
+  | { readonly what: "connect:retry"; readonly detail: string }
+  | { readonly what: "refused"; readonly detail: string }
   | { readonly what: "received"; readonly text: string }
   | { readonly what: "exhausted"; readonly files: number }
 

@@ -459,4 +459,13 @@ describe("the memory of frames that are kept", () => {
     expect(decoder.next()).toBe(MESSAGE)
     expect(decoder.message[0]?.buffer).toBe(first?.buffer)
   })
+
+  it("LIMIT-5: empty frames take no memory of their own, wherever they stand", () => {
+    const decoder = new Decoder({ ...LIMITS })
+    decoder.push(octets(frame(1, "first"), frame(1, ""), frame(1, "between"), frame(1, ""), frame(0, "")))
+    expect(decoder.next()).toBe(MESSAGE)
+    const [, one, , two, three] = decoder.message
+    expect([one, two, three].map((each) => each?.length)).toEqual([0, 0, 0])
+    expect(one === two && two === three).toBe(true)
+  })
 })
