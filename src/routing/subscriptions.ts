@@ -134,7 +134,7 @@ export class Subscriptions<P extends object> {
    */
   sweep(max: number, onGone?: GoneListener<P>): boolean {
     let left = max
-    for (let leaver = this.#leavers.at(-1); leaver !== undefined; leaver = this.#leavers.at(-1)) {
+    for (let leaver = this.#leavers[0]; leaver !== undefined; leaver = this.#leavers[0]) {
       while (leaver.count > 0) {
         if (left-- <= 0) return true
         let place = leaver.places[leaver.swept++] as number
@@ -143,7 +143,7 @@ export class Subscriptions<P extends object> {
         const last = this.#withdraw(leaver, place, topic)
         onGone?.(topic, last, leaver.peer)
       }
-      this.#leavers.pop()
+      this.#leavers.shift()
     }
     return false
   }

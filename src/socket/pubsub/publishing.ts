@@ -12,7 +12,7 @@ import { ACCEPTED, ACCEPTED_RESTING, ACCEPTED_SLOWLY, NOBODY, type Verdict } fro
 import { type OverflowPolicy, overflowPolicy } from "./overflow.ts"
 
 /** Subscriptions of a peer that left are forgotten so many at a time, so that the event loop goes on turning. */
-const SWEEP = 4096
+const SWEEP = 1024
 /** Turns of up to a millisecond that a subscriber may be waited for, and how many messages earn it another. */
 const RESTS = 50
 const MESSAGES_PER_REST = 1000
@@ -26,6 +26,8 @@ export class Publishing {
   #free: Pipe[] | undefined
   /** Turns that subscribers were waited for, those that were earned and not taken included. */
   readonly #rests = new Map<Pipe, number>()
+  /** A slice of what those who left had is swept in the next turn. */
+  #sweeping = false
   readonly #waits: boolean
   readonly #inverted: boolean
   readonly #conflate: boolean
@@ -119,16 +121,21 @@ export class Publishing {
   left(pipe: Pipe, gone?: GoneListener<Pipe>): void {
     this.#endConflation(pipe)
     this.#rests.delete(pipe)
-    const more = this.subscriptions.removePeer(pipe, SWEEP, gone)
-    if (more) nextTurn(() => this.#sweep(gone))
+    // However many leave at once, one slice a turn is swept.
+    const more = this.subscriptions.removePeer(pipe, this.#sweeping ? 0 : SWEEP, gone)
+    if (more && !this.#sweeping) this.#sweepLater(gone)
   }
 
   relieved(pipe: Pipe): void {
     this.#endConflation(pipe)
   }
 
-  #sweep(gone: GoneListener<Pipe> | undefined): void {
-    if (this.subscriptions.sweep(SWEEP, gone)) nextTurn(() => this.#sweep(gone))
+  #sweepLater(gone: GoneListener<Pipe> | undefined): void {
+    this.#sweeping = true
+    nextTurn(() => {
+      this.#sweeping = false
+      if (this.subscriptions.sweep(SWEEP, gone)) this.#sweepLater(gone)
+    })
   }
 
   #match(topic: Frame, pipes: Pipe[]): number {
