@@ -150,7 +150,10 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     },
   },
   "its name is taken": {
-    ours: () => new Router({}),
+    ours() {
+      const router = new Router()
+      return router
+    },
     async strike(scene, ours) {
       const other = await RawPeer.connect(scene.endpoint)
       const metadata = Buffer.concat([property("Socket-Type", "DEALER"), property("Identity", "theirs")])
