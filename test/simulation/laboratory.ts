@@ -20,6 +20,8 @@ export interface Fault {
   /** Stands exactly once in the file. */
   readonly find: string
   readonly replace: string
+  /** A seed that showed it, to be tried first. */
+  readonly seed: number
 }
 
 /** What stands in the place of transport/tcp.ts. */

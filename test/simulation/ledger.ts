@@ -30,8 +30,9 @@ export class Ledger {
   readonly #numbers = new Map<string, number>()
   /** The last letter that came, by origin, receiver and lane. */
   readonly #last = new Map<string, Letter>()
-  /** When something last happened to somebody that changes the order of what was begun before. */
-  readonly #disturbed = new Map<string, number>()
+  /** When the order of what they had sent, or were sent, last changed for a reason that is no fault. */
+  readonly #senders = new Map<string, number>()
+  readonly #receivers = new Map<string, number>()
 
   constructor(random: Random, fail: (what: string) => void) {
     this.#random = random
@@ -98,9 +99,14 @@ export class Ledger {
     return letter
   }
 
-  /** What this one has begun so far may come in another order from now on. */
-  disturbed(name: string, now: number): void {
-    this.#disturbed.set(name, now)
+  /** What this one has sent so far may come in another order from now on. */
+  senderDisturbed(name: string, now: number): void {
+    this.#senders.set(name, now)
+  }
+
+  /** What this one was sent so far may come to it in another order from now on. */
+  receiverDisturbed(name: string, now: number): void {
+    this.#receivers.set(name, now)
   }
 
   #checkOrder(receiver: string, letter: Letter, lane: string, now: number): void {
@@ -110,7 +116,7 @@ export class Ledger {
       this.#last.set(key, letter)
       return
     }
-    const disturbed = Math.max(this.#disturbed.get(letter.origin) ?? -1, this.#disturbed.get(receiver) ?? -1)
+    const disturbed = Math.max(this.#senders.get(letter.origin) ?? -1, this.#receivers.get(receiver) ?? -1)
     if (disturbed >= letter.begun && disturbed <= now) return
     this.#fail(`${receiver} received ${describe(letter)} after ${describe(last)}`)
   }

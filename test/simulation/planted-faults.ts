@@ -10,6 +10,7 @@ export const FAULTS: readonly Fault[] = [
     file: "socket/distribution.ts",
     find: "for (const message of pipe.outbound.drain()) {",
     replace: "for (const message of pipe.outbound.drain().slice(0, 0)) {",
+    seed: 11,
   },
   {
     name: "doubled",
@@ -17,13 +18,16 @@ export const FAULTS: readonly Fault[] = [
     file: "session/shared-batch.ts",
     find: "for (let i = 0; i < length; i++) queue.shift()",
     replace: "for (let i = 1; i < length; i++) queue.shift()",
+    seed: 5,
   },
   {
     name: "torn",
     about: "the memory of a write is used again before the system has taken all of it",
     file: "session/session.ts",
     find: "        this.#inFlight = batch\n",
-    replace: "        this.#inFlight = batch\n        batch.users = 1\n        releaseBatch(batch)\n        batch.users = 9\n",
+    replace:
+      "        this.#inFlight = batch\n        batch.users = 1\n        releaseBatch(batch)\n        batch.users = 9\n",
+    seed: 2,
   },
   {
     name: "reordered",
@@ -31,6 +35,7 @@ export const FAULTS: readonly Fault[] = [
     file: "socket/distribution.ts",
     find: "for (const message of pipe.outbound.drain()) {",
     replace: "for (const message of pipe.outbound.drain().reverse()) {",
+    seed: 265,
   },
   {
     name: "overtaken",
@@ -38,6 +43,7 @@ export const FAULTS: readonly Fault[] = [
     file: "session/connector.ts",
     find: "      this.pipe.follow(before)\n",
     replace: "",
+    seed: 1,
   },
   {
     name: "unbounded queue",
@@ -45,6 +51,7 @@ export const FAULTS: readonly Fault[] = [
     file: "pipe/queue.ts",
     find: "    return (\n      this.#tail - this.#head < this.marks.messages &&\n",
     replace: "    return (\n",
+    seed: 11,
   },
   {
     name: "forgotten subscription",
@@ -52,6 +59,7 @@ export const FAULTS: readonly Fault[] = [
     file: "socket/pubsub/subscriber.ts",
     find: "joined: (pipe) => wishes.tell(pipe)",
     replace: "joined: (pipe) => { if (hub.stats.reconnects === 0) wishes.tell(pipe) }",
+    seed: 5,
   },
   {
     name: "a drop not counted",
@@ -59,6 +67,7 @@ export const FAULTS: readonly Fault[] = [
     file: "socket/hub.ts",
     find: 'if (lost > 0) this.dropped("peer-left", lost, pipe)',
     replace: "void lost",
+    seed: 29,
   },
   {
     name: "half a message",
@@ -66,6 +75,7 @@ export const FAULTS: readonly Fault[] = [
     file: "zmtp/decoder.ts",
     find: "    this.#frames.push(body)\n    if ((flags & MORE) !== 0) {",
     replace: "    this.#frames.push(body)\n    if ((flags & MORE) !== 0 && !this.idle) {",
+    seed: 2,
   },
   {
     name: "a timer left",
@@ -73,6 +83,7 @@ export const FAULTS: readonly Fault[] = [
     file: "session/session.ts",
     find: '    this.#state = "over"\n    cancel(this.#deadline)\n',
     replace: '    this.#state = "over"\n',
+    seed: 2,
   },
   {
     name: "a receiver that never wakes",
@@ -80,6 +91,7 @@ export const FAULTS: readonly Fault[] = [
     file: "pipe/pipe.ts",
     find: "if (this.inbound.relieved) this.#resume()",
     replace: "if (this.inbound.relieved && this.inbound.length > 0) this.#resume()",
+    seed: 3,
   },
   {
     name: "a sender that never wakes",
@@ -87,6 +99,7 @@ export const FAULTS: readonly Fault[] = [
     file: "socket/hub.ts",
     find: "    this.outbox?.serve(pipe)\n",
     replace: "",
+    seed: 2,
   },
   {
     name: "refused and sent all the same",
@@ -94,6 +107,7 @@ export const FAULTS: readonly Fault[] = [
     file: "socket/waiting.ts",
     find: "waiter.line?.fail(waiter, new TimeoutError(",
     replace: "waiter.reject(new TimeoutError(",
+    seed: 9,
   },
   {
     name: "a busy peer condemned",
@@ -101,6 +115,7 @@ export const FAULTS: readonly Fault[] = [
     file: "session/heartbeat.ts",
     find: "const allRead = this.#proven === this.#written",
     replace: "const allRead = true",
+    seed: 63,
   },
   {
     name: "an endpoint given up",
@@ -108,6 +123,7 @@ export const FAULTS: readonly Fault[] = [
     file: "session/connector.ts",
     find: "if (end.refused) this.#giveUp(end.error)",
     replace: "if (end.refused || !end.established) this.#giveUp(end.error)",
+    seed: 12,
   },
   {
     name: "a stream left open",
@@ -115,5 +131,6 @@ export const FAULTS: readonly Fault[] = [
     file: "session/session.ts",
     find: '    this.#leave(error)\n    this.#state = "over"\n    this.#stream.destroy()\n',
     replace: '    this.#leave(error)\n    this.#state = "over"\n    if (error !== undefined) this.#stream.destroy()\n',
+    seed: 2,
   },
 ]

@@ -47,6 +47,9 @@ const SCENARIOS: Readonly<Record<string, (world: World) => Plan[]>> = {
   pairs,
 }
 
+/** Where all installed copies of the library keep the names of inproc. */
+const INPROC: unique symbol = Symbol.for("brokerless.inproc.1")
+
 /** One failure brings others; more than these tell nothing. */
 const MOST_FAILURES = 8
 /** For how long what must happen by itself may take, simulated ms. */
@@ -87,6 +90,7 @@ export async function simulate(seed: number, subject: Subject, listener?: (line:
     fail,
   }
   const restore = clock.install()
+  Reflect.deleteProperty(globalThis, INPROC)
   const strays = catchStrays(fail)
   try {
     subject.plug(network)
@@ -244,6 +248,8 @@ class Play {
     // Whatever is under way comes to its end.
     await clock.run(() => clock.events === 0, clock.now + 1000)
     if (network.open.length > 0) world.fail(`Left open: ${network.open.join(", ")}`)
+    const names = inprocNames()
+    if (names.length > 0) world.fail(`Left open: ${names.join(", ")}`)
     if (clock.timers > 0) world.fail(`Timers are left: ${clock.pending.join("; ")}`)
   }
 
@@ -270,6 +276,14 @@ class Play {
     )
     throw new Error(`It never comes to pass that ${what} (${states.join("; ")})`)
   }
+}
+
+/** Names of inproc that somebody has bound or waits for. */
+function inprocNames(): string[] {
+  const registry = (globalThis as { [INPROC]?: { bindings: Map<string, unknown>; waiting: Map<string, unknown> } })[
+    INPROC
+  ]
+  return registry === undefined ? [] : [...registry.bindings.keys(), ...registry.waiting.keys()]
 }
 
 function isConnected({ socket, plan }: Station): boolean {

@@ -115,15 +115,16 @@ export class SimulatedClock {
 
   /** Puts this clock in the place of the globals; the returned function takes that back. */
   install(): () => void {
-    const timeout = (action: Action, ms = 0, ...args: unknown[]) => this.#timer(args.length === 0 ? action : () => action(...args), ms, false)
-    const interval = (action: Action, ms = 0, ...args: unknown[]) => this.#timer(args.length === 0 ? action : () => action(...args), ms, true)
+    const timeout = (action: Action, ms = 0, ...args: unknown[]) =>
+      this.#timer(args.length === 0 ? action : () => action(...args), ms, false)
+    const interval = (action: Action, ms = 0, ...args: unknown[]) =>
+      this.#timer(args.length === 0 ? action : () => action(...args), ms, true)
     const immediate = (action: Action, ...args: unknown[]) => this.#immediate(() => action(...args))
     const clear = (timer: unknown) => this.#clear(timer)
     const { setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate } = globalThis
     const real = { setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate }
     const { random } = Math
     const wallTime = Date.now
-    const now = performance.now
     Object.assign(globalThis, {
       setTimeout: timeout,
       setInterval: interval,
@@ -139,7 +140,7 @@ export class SimulatedClock {
       Object.assign(globalThis, real)
       Math.random = random
       Date.now = wallTime
-      performance.now = now
+      Reflect.deleteProperty(performance, "now")
     }
   }
 

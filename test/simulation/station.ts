@@ -63,6 +63,8 @@ export class Station {
   readonly wishes = new Map<string, number>()
   wishedAt = -1
   readonly #actors = new Set<Promise<void>>()
+  /** How rarely it does other things for long. */
+  readonly #diligence: number
   #crowded: boolean
 
   constructor(world: World, plan: Plan, owner: number) {
@@ -70,17 +72,23 @@ export class Station {
     this.plan = plan
     this.owner = owner
     this.name = `${plan.name}#${owner}`
+    this.#diligence = world.random.pick([60, 60, 8])
     this.#crowded = plan.connects.length + (plan.binds.length > 0 ? 1 : 0) > 1
     // Nothing reads the backlog here, so it can say whose streams are whose.
     this.socket = plan.role.create(world, { ...plan.options, backlog: owner }) as AnySocket
     this.socket.events.on("peer:join", ({ endpoint }) => {
       world.trace.note(`${this.name} joined by ${endpoint}`)
       if (this.socket.peers.length > 1) this.#crowded = true
+      // A newcomer may win the key of a letter that waits for another.
+      if (plan.options.balance !== undefined && typeof plan.options.balance !== "string")
+        world.ledger.senderDisturbed(this.name, world.clock.now)
     })
     this.socket.events.on("peer:leave", ({ endpoint, error }) => {
       world.trace.note(`${this.name} left by ${endpoint}: ${error?.message ?? "in good order"}`)
+      // What a peer inherits comes behind what it had.
+      if (plan.role.inherits && this.#crowded) world.ledger.senderDisturbed(this.name, world.clock.now)
       // Whoever was accepted comes back as somebody else, and what he sent before is read in turn with what he sends.
-      if ((plan.role.inherits && this.#crowded) || plan.binds.includes(endpoint)) this.disturbed()
+      if (plan.binds.includes(endpoint)) world.ledger.receiverDisturbed(this.name, world.clock.now)
       if (this.#undisturbed) {
         world.fail(`${this.name} lost a peer though nothing had happened: ${error?.message}`)
       }
@@ -99,7 +107,9 @@ export class Station {
 
   /** Order among what is under way may change now, and that is no fault. */
   disturbed(): void {
-    this.world.ledger.disturbed(this.name, this.world.clock.now)
+    const { ledger, clock } = this.world
+    ledger.senderDisturbed(this.name, clock.now)
+    ledger.receiverDisturbed(this.name, clock.now)
   }
 
   async setUp(): Promise<void> {
@@ -179,7 +189,7 @@ export class Station {
   async rest(): Promise<boolean> {
     const { world } = this
     if (world.phase === "turmoil") {
-      if (world.random.once(60)) await world.clock.sleep(world.random.below(700))
+      if (world.random.once(this.#diligence)) await world.clock.sleep(world.random.below(700))
       else if (world.random.once(4)) await world.clock.sleep(world.random.below(6))
     }
     return this.open

@@ -39,10 +39,8 @@ export function meet(world: World, left: readonly Party[], right: readonly Party
   })
 }
 
-let names = 0
-
 function endpointOf({ wired }: World, index: number): string {
-  return wired ? `tcp://127.0.0.1:${5000 + index}` : `inproc://simulation-${++names}`
+  return wired ? `tcp://127.0.0.1:${5000 + index}` : `inproc://simulation-${index}`
 }
 
 /** Options of a socket that does both; `drop` names those that its class does not have. */
