@@ -21,10 +21,12 @@ export function greeting({
   major = 3,
   minor = 1,
   mechanism = "NULL",
+  asServer = false,
 }: {
   major?: number
   minor?: number
   mechanism?: string
+  asServer?: boolean
 } = {}): Buffer {
   const octets = Buffer.alloc(64)
   octets[0] = 0xff
@@ -32,6 +34,7 @@ export function greeting({
   octets[10] = major
   octets[11] = minor
   octets.write(mechanism, 12, "latin1")
+  octets[32] = asServer ? 1 : 0
   return octets
 }
 
