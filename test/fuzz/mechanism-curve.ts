@@ -223,6 +223,11 @@ function bodyOf(octets: Buffer): Buffer {
   return ((octets[0] as number) & 2) === 0 ? octets.subarray(2) : octets.subarray(9)
 }
 
+/** Whether there is an answer, and of this name. */
+function isNamed(body: Buffer, name: string): boolean {
+  return body.toString("latin1", 1, 1 + (body[0] ?? 0)) === name
+}
+
 /** Says what there is to be said in traffic. */
 function converse(wire: Wire, input: Input, first: bigint, peer: RawCurveClient | RawCurveServer): Sealed[] {
   const [own, other] = ["CurveZMQMESSAGEC", "CurveZMQMESSAGES"] as const
@@ -273,10 +278,11 @@ export const curveServer: FuzzTarget<Input> = {
         wire.greet()
         const hello = client.hello(lie.hello)
         const welcome = wire.say(hello, input.fates[0], "handshake")
-        if (welcome.length > 0) client.takeWelcome(welcome)
+        if (isNamed(welcome, "WELCOME")) client.takeWelcome(welcome)
         const initiate = client.initiate({ ...lie.initiate, metadata: input.metadata })
         const ready = wire.say(initiate, input.fates[1], "handshake")
-        if (ready.length > 0) same(client.takeReady(ready).payload, ownMetadata("ROUTER"), "What we say of ourselves")
+        if (isNamed(ready, "READY"))
+          same(client.takeReady(ready).payload, ownMetadata("ROUTER"), "What we say of ourselves")
         const last = lie.initiate?.nonce ?? 2n
         const messages = converse(wire, input, last, client)
         judge(wire, input, "ROUTER", {

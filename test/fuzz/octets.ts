@@ -27,9 +27,9 @@ const MOST_STAYING = 20
 
 function generate(random: Random): Input {
   const town = random.pick(NAMES)
-  const stranger = random.pick((TOWNS[town] as TownPlan).strangers)
-  const pieces = nullConversation(random, random.once(10) ? "PUB" : stranger)
-  if (random.once(10)) pieces[0] = greeting({ mechanism: random.pick(["PLAIN", "CURVE", ""]) })
+  const { strangers, says = nullConversation } = TOWNS[town] as TownPlan
+  const pieces = says(random, random.once(10) ? "PUB" : random.pick(strangers))
+  if (random.once(10)) pieces[0] = greeting({ mechanism: random.pick(["NULL", "PLAIN", "CURVE", ""]) })
   const octets = Buffer.concat(mutate(random, pieces))
   return {
     town,

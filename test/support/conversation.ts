@@ -3,6 +3,7 @@
 
 import type { SocketType } from "brokerless"
 import type { Random } from "./random.ts"
+import { RawCurveClient } from "./raw-curve.ts"
 import { command, frame, greeting, longHeader, message, property } from "./raw-peer.ts"
 
 const MORE = 1
@@ -77,6 +78,47 @@ export function nullConversation(random: Random, socketType: string): Conversati
     command("READY", metadata(random, socketType)),
     ...random.list(0, 6, () => utterance(random)),
   ]
+}
+
+/** What a client of PLAIN says: a name and a password, who it is, and then what it came for. */
+export function plainClientConversation(random: Random, socketType: string): Conversation {
+  const texts = random.once(2)
+    ? [Buffer.from("admin"), Buffer.from("secret")]
+    : random.list(2, random.once(8) ? 3 : 2, () => random.octets(random.size(255)))
+  const hello = Buffer.concat(texts.flatMap((text) => [Buffer.from([text.length]), text]))
+  return [
+    greeting({ mechanism: "PLAIN" }),
+    command("HELLO", hello),
+    command("INITIATE", metadata(random, socketType)),
+    ...random.list(0, 4, () => utterance(random)),
+  ]
+}
+
+/** What a server of PLAIN says; now and then a refusal, in libzmq's spelling too. */
+export function plainServerConversation(random: Random, socketType: string): Conversation {
+  const ready = command("READY", metadata(random, socketType))
+  const refusal = random.pick([command("ERROR", "\x03400"), frame("^RROR\x03400", COMMAND)])
+  return [
+    greeting({ mechanism: "PLAIN" }),
+    ...random.choose(
+      [6, () => [command("WELCOME"), ready]],
+      [1, () => [refusal]],
+      [1, () => [command("WELCOME"), refusal]],
+    ),
+    ...random.list(0, 4, () => utterance(random)),
+  ]
+}
+
+/** What somebody says who knows the form of CURVE, and of the keys only the server's public one. */
+export function curveConversation(random: Random, side: "client" | "server", serverKey: Buffer): Conversation {
+  const client = new RawCurveClient(serverKey)
+  const strange = (name: string, octets: number): Buffer => command(name, random.octets(octets))
+  const handshake =
+    side === "client"
+      ? [frame(client.hello(), COMMAND), strange("INITIATE", 248 + random.below(60))]
+      : [strange("WELCOME", 160), strange("READY", 24 + random.below(60))]
+  const traffic = random.list(0, 3, () => frame(Buffer.concat([Buffer.from("\x07MESSAGE"), random.octets(40)])))
+  return [greeting({ mechanism: "CURVE" }), ...handshake, ...traffic]
 }
 
 /** The same conversation, spoiled in a few places; now and then left as it is. */

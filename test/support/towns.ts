@@ -6,16 +6,28 @@ import {
   Publisher,
   Pull,
   Push,
+  plain,
+  plainServer,
   type Readable,
   Reply,
   Request,
   Router,
+  type Security,
   type Socket,
   Subscriber,
   XPublisher,
   XSubscriber,
 } from "brokerless"
+import { curve, curveServer } from "brokerless/curve"
+import {
+  type Conversation,
+  curveConversation,
+  plainClientConversation,
+  plainServerConversation,
+} from "./conversation.ts"
 import { same } from "./fuzzing.ts"
+import type { Random } from "./random.ts"
+import { rawKeys } from "./raw-curve.ts"
 import { turns } from "./sockets.ts"
 import { until } from "./until.ts"
 
@@ -31,7 +43,43 @@ export interface Town {
 export interface TownPlan {
   /** What strangers have to be for the socket to talk to them. */
   readonly strangers: readonly string[]
+  /** How a stranger of such a type talks. */
+  says?(random: Random, socketType: string): Conversation
   found(): Town
+}
+
+const SERVER_KEYS = rawKeys(Buffer.alloc(32, 7))
+const CLIENT_KEYS = rawKeys(Buffer.alloc(32, 9))
+
+/** A Pull and a Push behind a mechanism, whose honest peer is let in after a moment. */
+function secured(ours: Security, honest: Security): Town {
+  const [pull, push] = [new Pull({ ...TIGHT, security: ours }), new Push({ ...TIGHT, security: honest })]
+  const serve = async (number: number): Promise<void> => {
+    await push.send(pushing(number), WAIT)
+    await find(pull, pushing(number))
+  }
+  return { ours: pull, honest: push, serve }
+}
+
+function plainOnServers(): Security {
+  return plainServer({
+    async authorize({ username, password }) {
+      await turns(2)
+      return username === "admin" && password === "secret"
+    },
+  })
+}
+
+function plainOnClients(): Security {
+  return plain({ username: "admin", password: "secret" })
+}
+
+function curveOnServers(): Security {
+  return curveServer({ ...SERVER_KEYS, allow: [CLIENT_KEYS.publicKey] })
+}
+
+function curveOnClients(): Security {
+  return curve({ ...CLIENT_KEYS, serverKey: SERVER_KEYS.publicKey })
 }
 
 const WAIT = { timeout: Number(process.env.FUZZ_PATIENCE ?? 10_000) }
@@ -188,6 +236,26 @@ export const TOWNS: Readonly<Record<string, TownPlan>> = {
       }
       return { ours, honest, serve }
     },
+  },
+  "a server of PLAIN": {
+    strangers: ["PUSH"],
+    says: plainClientConversation,
+    found: () => secured(plainOnServers(), plainOnClients()),
+  },
+  "a client of PLAIN": {
+    strangers: ["PUSH"],
+    says: plainServerConversation,
+    found: () => secured(plainOnClients(), plainOnServers()),
+  },
+  "a server of CURVE": {
+    strangers: ["PUSH"],
+    says: (random) => curveConversation(random, "client", SERVER_KEYS.publicKey),
+    found: () => secured(curveOnServers(), curveOnClients()),
+  },
+  "a client of CURVE": {
+    strangers: ["PUSH"],
+    says: (random) => curveConversation(random, "server", SERVER_KEYS.publicKey),
+    found: () => secured(curveOnClients(), curveOnServers()),
   },
 }
 
