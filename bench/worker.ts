@@ -2,6 +2,11 @@
 // with it.
 
 import { Caller, Echo } from "./exchange.ts"
+import { Attacker } from "./hostile/attacker.ts"
+import { Crowd } from "./hostile/crowd.ts"
+import { Cycler } from "./hostile/cycler.ts"
+import { Honest } from "./hostile/honest.ts"
+import { Town } from "./hostile/town.ts"
 import { Hub, Spokes } from "./idle.ts"
 import { Keeper } from "./keeper.ts"
 import { Sinks, Source } from "./stream.ts"
@@ -15,6 +20,11 @@ export interface Roles {
   hub: Hub
   spokes: Spokes
   keeper: Keeper
+  crowd: Crowd
+  cycler: Cycler
+  town: Town
+  honest: Honest
+  attacker: Attacker
 }
 
 /** Parent to worker. */
@@ -40,6 +50,11 @@ const roles: Roles = {
   hub: new Hub(),
   spokes: new Spokes(),
   keeper: new Keeper(),
+  crowd: new Crowd(),
+  cycler: new Cycler(),
+  town: new Town(),
+  honest: new Honest(),
+  attacker: new Attacker(),
 }
 
 process.on("message", (order: Order) => {

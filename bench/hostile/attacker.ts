@@ -1,0 +1,154 @@
+// The attacks that an honest peer has to live through, each at a rate that leaves it a share of two cores: what is
+// measured is what the town does with an attack, not whether the machine has time for both. A role of a worker process.
+
+import type { Socket } from "node:net"
+import { command, frame, greeting, longHeader, message, ready } from "../../test/support/raw-peer.ts"
+import { dial } from "./crowd.ts"
+import type { Places } from "./town.ts"
+
+const MORE = 1
+/** ms between the steps of an attack. */
+const STEP = 10
+
+/** One attack: what it does in every step. */
+interface Attack {
+  /** What it is, and at what rate. */
+  readonly what: string
+  begin(attacker: Attacker): () => void
+}
+
+const COMB = Array.from({ length: 64 }, (_, i) => command("SUBSCRIBE", Buffer.alloc((i + 1) * 64, 0x61)))
+const EMPTY_FRAMES = Buffer.concat(Array.from({ length: 1025 }, () => frame("", MORE)))
+const PINGS = Buffer.concat(Array.from({ length: 800 }, () => command("PING", `\0\0${"c".repeat(16)}`)))
+
+export const ATTACKS: Readonly<Record<string, Attack>> = {
+  T1: {
+    what: "500 half-open connections a second",
+    begin: (attacker) => () => {
+      for (let i = 0; i < 5; i++) attacker.dial("questions", greeting().subarray(0, 10))
+    },
+  },
+  T2: {
+    what: "500 connections that say one octet a second",
+    begin(attacker) {
+      const octets = Buffer.concat([greeting(), ready("REQ")])
+      const slow: { socket: Socket; said: number }[] = []
+      let turn = 0
+      return () => {
+        if (slow.length < 500) slow.push({ socket: attacker.dial("questions"), said: 0 })
+        for (let i = 0; i < 5; i++) {
+          const one = slow[turn++ % slow.length]
+          if (one === undefined) continue
+          if (one.socket.destroyed) {
+            one.socket = attacker.dial("questions")
+            one.said = 0
+          }
+          attacker.say(one.socket, octets.subarray(one.said, ++one.said))
+        }
+      }
+    },
+  },
+  T3: {
+    what: "200 lies about lengths a second",
+    begin(attacker) {
+      const opening = Buffer.concat([greeting(), ready("REQ")])
+      const sizes = [2n ** 64n - 1n, 2n ** 63n, 2n ** 53n, 2n ** 32n, 64n * 2n ** 20n + 1n]
+      const held: Socket[] = []
+      let n = 0
+      return () => {
+        for (let i = 0; i < 2; i++) attacker.dial("questions", opening, longHeader(sizes[n++ % sizes.length] as bigint))
+        // These are not over the limit, and never kept.
+        held.push(attacker.dial("questions", opening, longHeader(60 * 2 ** 20), Buffer.alloc(1000)))
+        if (held.length > 100) held.shift()?.destroy()
+      }
+    },
+  },
+  T4: {
+    what: "200 messages without end a second, and 20 000 empty frames",
+    begin(attacker) {
+      const opening = Buffer.concat([greeting(), ready("REQ")])
+      const legal = message("", ...Array.from({ length: 199 }, () => ""))
+      const inside = attacker.dial("questions", opening)
+      return () => {
+        for (let i = 0; i < 2; i++) attacker.dial("questions", opening, EMPTY_FRAMES)
+        attacker.say(inside, legal)
+      }
+    },
+  },
+  T5: {
+    what: "30 000 subscriptions, 100 long ones that are combed, and as many cancels of the unknown a second",
+    begin(attacker) {
+      const join = (): Socket => attacker.dial("news", greeting(), ready("SUB"))
+      let socket = join()
+      let n = 0
+      return () => {
+        if (socket.destroyed) socket = join()
+        const many = Array.from({ length: 300 }, () => message(`\x01${(n++).toString(36)}`))
+        attacker.say(socket, ...many, COMB[n % COMB.length] as Buffer, command("CANCEL", `unknown ${n}`))
+      }
+    },
+  },
+  T12: {
+    what: "300 complete handshakes a second",
+    begin(attacker) {
+      const opening = Buffer.concat([greeting(), ready("REQ")])
+      const open: Socket[] = []
+      return () => {
+        for (let i = 0; i < 3; i++) open.push(attacker.dial("questions", opening))
+        while (open.length > 30) open.shift()?.destroy()
+      }
+    },
+  },
+  T13: {
+    what: "160 000 PINGs a second, half of them from somebody who reads no PONG",
+    begin(attacker) {
+      const loud = [attacker.dial("questions", greeting(), ready("REQ"))]
+      const deaf = attacker.dial("questions", greeting(), ready("REQ"))
+      deaf.pause()
+      loud.push(deaf)
+      return () => {
+        for (const socket of loud) if (socket.writableLength < 1 << 20) attacker.say(socket, PINGS)
+      }
+    },
+  },
+}
+
+export class Attacker {
+  #places: Places | undefined
+  #steps: ReturnType<typeof setInterval> | undefined
+  readonly #open = new Set<Socket>()
+  #octets = 0
+  #connections = 0
+
+  async start(name: string, places: Places): Promise<void> {
+    const attack = ATTACKS[name]
+    if (attack === undefined) throw new Error(`There is no attack ${name}`)
+    this.#places = places
+    this.#octets = 0
+    this.#connections = 0
+    this.#steps = setInterval(attack.begin(this), STEP)
+  }
+
+  /** What it came to. */
+  async stop(): Promise<{ octets: number; connections: number }> {
+    clearInterval(this.#steps)
+    for (const socket of this.#open) socket.destroy()
+    return { octets: this.#octets, connections: this.#connections }
+  }
+
+  dial(place: keyof Places, ...octets: Buffer[]): Socket {
+    const socket = dial((this.#places as Places)[place])
+    this.#connections++
+    this.#open.add(socket)
+    socket.on("error", () => {})
+    socket.on("data", () => {})
+    socket.once("close", () => this.#open.delete(socket))
+    this.say(socket, ...octets)
+    return socket
+  }
+
+  say(socket: Socket, ...octets: Buffer[]): void {
+    for (const each of octets) this.#octets += each.length
+    if (octets.length > 0 && !socket.destroyed) socket.write(Buffer.concat(octets))
+  }
+}
