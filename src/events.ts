@@ -6,6 +6,7 @@ import { AbortError, ClosedError, OptionError } from "./errors.ts"
 import { describe } from "./message.ts"
 import type { Peer } from "./peer.ts"
 import type { DropReason } from "./stats.ts"
+import { reasonOf, stackOf } from "./thrown.ts"
 
 /** The event types and what each carries besides `type`, `endpoint` and, once it is known, `peer`. */
 export interface EventTable {
@@ -159,9 +160,8 @@ class Registration {
   #warn(thrown: unknown): void {
     if (this.#warned) return
     this.#warned = true
-    const what = thrown instanceof Error ? String(thrown.message) : describe(thrown)
-    const detail = thrown instanceof Error ? String(thrown.stack) : ""
-    process.emitWarning(`A listener of "${this.type}" events failed: ${what}`, { type: "ListenerWarning", detail })
+    const what = `A listener of "${this.type}" events failed: ${reasonOf(thrown)}`
+    process.emitWarning(what, { type: "ListenerWarning", detail: stackOf(thrown) })
   }
 }
 

@@ -48,6 +48,7 @@ const CORE = [
   "stats",
   "bytes",
   "clock",
+  "thrown",
 ]
 
 /** What the package exports, each by its own name. */

@@ -4,6 +4,7 @@ import type { Codec } from "../codec/codec.ts"
 import { CodecError, MessageError } from "../errors.ts"
 import { describe, type Frame, type FrameLike, type Message, type MessageLike, toFrame, toMessage } from "../message.ts"
 import type { Pipe } from "../pipe/pipe.ts"
+import { reasonOf } from "../thrown.ts"
 import type { Hub } from "./hub.ts"
 import { SKIP } from "./inbox.ts"
 
@@ -85,7 +86,7 @@ function encodeValue(codec: Codec<unknown>, value: unknown): Frame {
   try {
     return toFrame(codec.encode(value))
   } catch (error) {
-    throw new CodecError(`The codec could not encode ${describe(value)}: ${reason(error)}`, { cause: error })
+    throw new CodecError(`The codec could not encode ${describe(value)}: ${reasonOf(error)}`, { cause: error })
   }
 }
 
@@ -97,7 +98,7 @@ export function decodeValue(codec: Codec<unknown>, frames: readonly Frame[]): un
   try {
     return codec.decode(frames[0] as Frame)
   } catch (error) {
-    throw new CodecError(`The codec could not decode a message: ${reason(error)}`, { cause: error })
+    throw new CodecError(`The codec could not decode a message: ${reasonOf(error)}`, { cause: error })
   }
 }
 
@@ -132,8 +133,4 @@ function utf8(frame: Frame): string | undefined {
   } catch {
     return undefined
   }
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : describe(error)
 }

@@ -7,6 +7,7 @@ import { OptionError } from "../../errors.ts"
 import { describe, type Frame, type Message } from "../../message.ts"
 import type { Peer } from "../../peer.ts"
 import type { Pipe } from "../../pipe/pipe.ts"
+import { asError } from "../../thrown.ts"
 import { type Coding, decodeValue, invalid, valueCoding } from "../coding.ts"
 import type { Hub } from "../hub.ts"
 import { type Inbox, SKIP } from "../inbox.ts"
@@ -204,7 +205,7 @@ export class Service {
 
   /** The handler failed; `onError` may know an answer. */
   #failed(job: Job, error: unknown, ...request: unknown[]): void {
-    invalid(this.#hub, job.request.pipe, error instanceof Error ? error : new Error(describe(error), { cause: error }))
+    invalid(this.#hub, job.request.pipe, asError(error))
     const settle = (answer: unknown): void => {
       try {
         job.answer = answer === undefined ? null : this.#coding.encode(answer)
