@@ -234,7 +234,8 @@ function converse(wire: Wire, input: Input, first: bigint, peer: RawCurveClient 
   const sealed: Sealed[] = []
   let nonce = first
   for (const { flags, body, step, reflected, fate } of input.traffic) {
-    nonce += BigInt(step)
+    // Also a nonce of all zeros is one that is too low.
+    nonce = nonce + BigInt(step) < 0n ? 0n : nonce + BigInt(step)
     const reflection = peer instanceof RawCurveClient ? other : own
     const message = peer.message(body, { flags, nonce, ...(reflected ? { prefix: reflection } : {}) })
     // A reflected one is nobody's: what is inside does not matter.

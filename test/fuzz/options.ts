@@ -17,7 +17,14 @@ import {
   XPublisher,
   XSubscriber,
 } from "brokerless"
-import { OPTIONS, type OptionName, type OptionRow, resolveOptions, type SocketClass } from "../../src/options.ts"
+import {
+  applicableOptions,
+  OPTIONS,
+  type OptionName,
+  type OptionRow,
+  resolveOptions,
+  type SocketClass,
+} from "../../src/options.ts"
 import { type FuzzTarget, holds, type Stage, same } from "../support/fuzzing.ts"
 import type { Random } from "../support/random.ts"
 
@@ -95,16 +102,18 @@ export const options: FuzzTarget<Input> = {
   cases: 2500,
 
   generate(random: Random): Input {
-    return {
-      cls: random.pick(CLASS_NAMES),
-      given: random.list(0, random.pick([1, 1, 3]), () => ({
-        name: random.choose(
-          [12, () => random.pick(OPTION_NAMES) as string],
-          [1, () => random.pick(["__proto__", "constructor", "lingerr", "", "toString", "x".repeat(5000)])],
-        ),
-        recipe: recipe(random),
-      })),
+    const cls = random.pick(CLASS_NAMES)
+    const name = (): string =>
+      random.choose<string>(
+        [12, () => random.pick(applicableOptions(cls))],
+        [4, () => random.pick(OPTION_NAMES)],
+        [1, () => random.pick(["__proto__", "constructor", "lingerr", "", "toString", "x".repeat(5000)])],
+      )
+    const one = (): Input["given"][number] => {
+      const chosen = name()
+      return { name: chosen, recipe: random.once(2) ? recipe(random) : fitting(random, chosen) }
     }
+    return { cls, given: random.list(0, random.pick([1, 1, 3]), one) }
   },
 
   open(): Stage<Input> {
@@ -180,6 +189,16 @@ function recipe(random: Random): Recipe {
     ],
     [5, () => ({ kind: "special", name: random.pick(Object.keys(SPECIALS)) })],
   )
+}
+
+/** More or less of the kind that the option takes. */
+function fitting(random: Random, name: string): Recipe {
+  const row = OPTIONS[name as OptionName] as OptionRow<unknown> | undefined
+  if (typeof row?.default === "number") return { kind: "number", text: random.pick(NUMBERS) }
+  if (typeof row?.default === "boolean") return { kind: "plain", value: random.once(2) }
+  if (name !== "routingId" && name !== "welcomeMessage") return recipe(random)
+  const as = random.pick(["Buffer", "Uint8Array", "ArrayBuffer"])
+  return { kind: "octets", value: random.octets(random.size(256)), as }
 }
 
 const NUMBERS = [
