@@ -52,9 +52,6 @@ export class Applicant {
   }
 }
 
-/** Properties for `peer.metadata`, where they override whatever the peer claims. */
-export type GrantedMetadata = Readonly<Record<string, FrameLike>>
-
 /**
  * What an authorizer may say of a peer that it lets in: one of the two at least, and nothing else. So an empty object,
  * or a record in which nobody was found, lets nobody in.
@@ -63,12 +60,13 @@ export type Grant =
   | {
       /** Who the peer is, for `peer.userId`. */
       readonly userId: string
-      readonly metadata?: GrantedMetadata | undefined
+      readonly metadata?: Readonly<Record<string, FrameLike>> | undefined
     }
   | {
       /** By default the user name, or the public key in Z85. */
       readonly userId?: string | undefined
-      readonly metadata: GrantedMetadata
+      /** Properties for `peer.metadata`, where they override whatever the peer claims. */
+      readonly metadata: Readonly<Record<string, FrameLike>>
     }
 
 /**
