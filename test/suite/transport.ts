@@ -1,7 +1,7 @@
 // What every transport must do for messages, whatever it runs on: a transport is finished when it passes. Sockets are
 // used by their public door alone.
 
-import { Dealer, EndpointError, Pair, Pull, Push, Router, type Socket } from "brokerless"
+import { type CommonOptions, Dealer, EndpointError, Pair, Pull, Push, Router, type Socket } from "brokerless"
 import { afterEach, describe, expect, it } from "vitest"
 import { fill, join, link, receiveText, take, takeText, text, untilPeers, waits } from "../support/sockets.ts"
 import { eventually, openHandles } from "../support/stream-pairs.ts"
@@ -13,10 +13,21 @@ const QUICK = { reconnectInterval: 1, reconnectMaxInterval: 10 } as const
 /** Sizes around every boundary of the framing, and of the buffers behind it. */
 const SIZES = [0, 1, 63, 64, 65, 254, 255, 256, 257, 511, 512, 513, 8191, 8192, 8193, 65_535, 65_536, 65_537, 1_000_003]
 
-export function transportSuite(make: () => TransportCase): void {
-  const { name, any, named } = make()
+/** Options that the sockets of one side have, and of the other, and who the first takes the second for. */
+export interface Sides {
+  readonly name: string
+  readonly server: CommonOptions
+  readonly client: CommonOptions
+  readonly userId: string | undefined
+}
 
-  describe(`carries messages: ${name}`, () => {
+const ALIKE: Sides = { name: "", server: {}, client: {}, userId: undefined }
+
+export function transportSuite(make: () => TransportCase, sides: Sides = ALIKE): void {
+  const { name, any, named } = make()
+  const { server, client } = sides
+
+  describe(`carries messages: ${name}${sides.name}`, () => {
     const open: Socket[] = []
     const handles = openHandles()
 
@@ -33,8 +44,8 @@ export function transportSuite(make: () => TransportCase): void {
 
     describe("endpoints", () => {
       it("OPT-13: bind returns an endpoint that can be connected to, and that unbind accepts", async () => {
-        const pull = use(new Pull())
-        const push = use(new Push())
+        const pull = use(new Pull(server))
+        const push = use(new Push(client))
         const endpoint = await link(pull, push, any())
         expect(endpoint.startsWith(`${name}://`)).toBe(true)
         expect(pull.endpoints).toEqual([endpoint])
@@ -46,8 +57,8 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("ZMTP-64: either side binds", async () => {
-        const push = use(new Push())
-        const pull = use(new Pull())
+        const push = use(new Push(client))
+        const pull = use(new Pull(server))
         await link(push, pull, any())
         await push.send("from the one who bound")
         expect(await receiveText(pull)).toEqual(["from the one who bound"])
@@ -55,8 +66,8 @@ export function transportSuite(make: () => TransportCase): void {
 
       it("ZMTP-65: connect comes before bind", async () => {
         const endpoint = await named()
-        const push = use(new Push(QUICK))
-        const pull = use(new Pull())
+        const push = use(new Push({ ...client, ...QUICK }))
+        const pull = use(new Pull(server))
         push.connect(endpoint)
         await Promise.all([push.send("a"), push.send("b")])
         expect(push.peers).toEqual([])
@@ -67,12 +78,12 @@ export function transportSuite(make: () => TransportCase): void {
 
       it("OPT-15: any number of connects wait for one bind", async () => {
         const endpoint = await named()
-        const dealers = Array.from({ length: 12 }, () => use(new Dealer(QUICK)))
+        const dealers = Array.from({ length: 12 }, () => use(new Dealer({ ...client, ...QUICK })))
         for (const [i, dealer] of dealers.entries()) {
           dealer.connect(endpoint)
           await dealer.send(`dealer ${i}`)
         }
-        const router = use(new Router())
+        const router = use(new Router(server))
         await router.bind(endpoint)
         const heard = (await take(router, 12)).map((message) => String(message[1]))
         expect(heard.sort()).toEqual(dealers.map((_, i) => `dealer ${i}`).sort())
@@ -80,10 +91,10 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("a socket binds and connects as often as it likes, both at once", async () => {
-        const middle = use(new Dealer(QUICK))
+        const middle = use(new Dealer({ ...server, ...QUICK }))
         const bound = [await middle.bind(any()), await middle.bind(any())]
-        const callers = [use(new Dealer()), use(new Dealer())]
-        const called = [use(new Dealer()), use(new Dealer())]
+        const callers = [use(new Dealer(client)), use(new Dealer(client))]
+        const called = [use(new Dealer(client)), use(new Dealer(client))]
         for (const [i, caller] of callers.entries()) await join(caller, bound[i] as string, middle)
         for (const each of called) await join(middle, await each.bind(any()), each)
         expect(middle.peers).toHaveLength(4)
@@ -97,9 +108,9 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("an endpoint that is taken cannot be bound, and says so", async () => {
-        const first = use(new Pull())
+        const first = use(new Pull(server))
         const endpoint = await first.bind(any())
-        const second = use(new Pull())
+        const second = use(new Pull(server))
         const told = second.events.once("bind:error")
         const error = await second.bind(endpoint).catch((reason: unknown) => reason)
         expect(error).toBeInstanceOf(EndpointError)
@@ -107,7 +118,7 @@ export function transportSuite(make: () => TransportCase): void {
         expect(await told).toMatchObject({ endpoint, error })
         expect(second.endpoints).toEqual([])
         // Nothing has changed for the first.
-        const push = use(new Push())
+        const push = use(new Push(client))
         await join(push, endpoint, first)
         await push.send("still here")
         expect(await receiveText(first)).toEqual(["still here"])
@@ -115,8 +126,8 @@ export function transportSuite(make: () => TransportCase): void {
 
       it("an address is free as soon as unbind resolves, and as soon as close does", async () => {
         const endpoint = await named()
-        const pull = use(new Pull())
-        const push = use(new Push(QUICK))
+        const pull = use(new Pull(server))
+        const push = use(new Push({ ...client, ...QUICK }))
         push.connect(endpoint)
         for (let i = 0; i < 5; i++) {
           await pull.bind(endpoint)
@@ -126,7 +137,7 @@ export function transportSuite(make: () => TransportCase): void {
           await untilPeers(push, 0)
         }
         for (let i = 0; i < 5; i++) {
-          const other = use(new Pull())
+          const other = use(new Pull(server))
           await other.bind(endpoint)
           await push.send(`closed ${i}`)
           expect(await receiveText(other)).toEqual([`closed ${i}`])
@@ -136,9 +147,9 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("OPT-14: unbind ends the endpoint's peers and no others, and lets nobody in", async () => {
-        const pull = use(new Pull())
-        const push = use(new Push(QUICK))
-        const stays = use(new Push(QUICK))
+        const pull = use(new Pull(server))
+        const push = use(new Push({ ...client, ...QUICK }))
+        const stays = use(new Push({ ...client, ...QUICK }))
         const endpoint = await link(pull, push, await named())
         await link(pull, stays, any())
         const left = push.events.once("peer:leave")
@@ -157,8 +168,8 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("OPT-14: disconnect ends the connection, and it is not tried again", async () => {
-        const pull = use(new Pull())
-        const push = use(new Push(QUICK))
+        const pull = use(new Pull(server))
+        const push = use(new Push({ ...client, ...QUICK }))
         const endpoint = await link(pull, push, any())
         await push.send("before")
         const left = pull.events.once("peer:leave")
@@ -171,7 +182,7 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("disconnect and unbind of what the socket does not have change nothing and say so", async () => {
-        const pull = use(new Pull())
+        const pull = use(new Pull(server))
         const endpoint = await pull.bind(any())
         const elsewhere = await named()
         expect(() => pull.disconnect(endpoint)).toThrow(EndpointError)
@@ -181,12 +192,12 @@ export function transportSuite(make: () => TransportCase): void {
 
       it("disconnecting an endpoint whose peer never came leaves nothing behind", async () => {
         const endpoint = await named()
-        const push = use(new Push({ ...QUICK, linger: 0 }))
+        const push = use(new Push({ ...client, ...QUICK, linger: 0 }))
         push.connect(endpoint)
         push.disconnect(endpoint)
-        const pull = use(new Pull())
+        const pull = use(new Pull(server))
         await pull.bind(endpoint)
-        const other = use(new Push())
+        const other = use(new Push(client))
         await join(other, endpoint, pull)
         expect(pull.peers).toHaveLength(1)
         expect(push.peers).toEqual([])
@@ -195,8 +206,8 @@ export function transportSuite(make: () => TransportCase): void {
 
     describe("messages", () => {
       it.each(SIZES)("ZMTP-39: a frame of %i octets arrives as it was, both ways", async (size) => {
-        const one = use(new Pair())
-        const two = use(new Pair())
+        const one = use(new Pair(server))
+        const two = use(new Pair(client))
         await link(one, two, any())
         const frame = noise(size)
         await one.send(frame)
@@ -207,8 +218,8 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("ZMTP-39: 16 MiB arrive as they were, both ways, and small ones behind them in order", async () => {
-        const one = use(new Pair())
-        const two = use(new Pair())
+        const one = use(new Pair(server))
+        const two = use(new Pair(client))
         await link(one, two, any())
         const frame = noise(16 * 1024 * 1024)
         await one.send([frame, "and", frame.subarray(1, 1000)])
@@ -222,8 +233,8 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("ZMTP-36: many messages of mixed sizes keep their order", async () => {
-        const push = use(new Push())
-        const pull = use(new Pull())
+        const push = use(new Push(client))
+        const pull = use(new Pull(server))
         await link(pull, push, any())
         const count = 5000
         const body = noise(20_000)
@@ -241,8 +252,8 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("ZMTP-32: the frames of a message arrive together, the empty ones too", async () => {
-        const push = use(new Push())
-        const pull = use(new Pull())
+        const push = use(new Push(client))
+        const pull = use(new Pull(server))
         await link(pull, push, any())
         const messages = [["", "a", "", "", "b"], [""], ["", ""], Array.from({ length: 1000 }, (_, i) => `${i}`), ["z"]]
         for (const message of messages) await push.send(message)
@@ -251,8 +262,8 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("ZMTP-31: an empty frame is a message", async () => {
-        const push = use(new Push())
-        const pull = use(new Pull())
+        const push = use(new Push(client))
+        const pull = use(new Pull(server))
         await link(pull, push, any())
         await push.send(null)
         const message = await pull.receive()
@@ -260,9 +271,9 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("multipart messages of several senders do not mix", async () => {
-        const pull = use(new Pull())
+        const pull = use(new Pull(server))
         const endpoint = await pull.bind(any())
-        const pushes = Array.from({ length: 4 }, () => use(new Push()))
+        const pushes = Array.from({ length: 4 }, () => use(new Push(client)))
         for (const push of pushes) await join(push, endpoint, pull)
         await Promise.all(
           pushes.map(async (push, who) => {
@@ -280,8 +291,8 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("both directions carry at once", async () => {
-        const one = use(new Pair())
-        const two = use(new Pair())
+        const one = use(new Pair(server))
+        const two = use(new Pair(client))
         await link(one, two, any())
         const chat = async (from: Pair, to: Pair, label: string) => {
           const sending = (async () => {
@@ -299,8 +310,8 @@ export function transportSuite(make: () => TransportCase): void {
 
     describe("back-pressure", () => {
       it("a reader that does not read stops the sender; everything accepted arrives in order", async () => {
-        const push = use(new Push({ sendHighWaterMark: 4 }))
-        const pull = use(new Pull({ receiveHighWaterMark: 4 }))
+        const push = use(new Push({ ...client, sendHighWaterMark: 4 }))
+        const pull = use(new Pull({ ...server, receiveHighWaterMark: 4 }))
         await link(pull, push, any())
         const body = noise(256 * 1024)
         const taken = await fill(push, ["", body])
@@ -318,8 +329,8 @@ export function transportSuite(make: () => TransportCase): void {
 
     describe("peers", () => {
       it("come and go with events, and are described", async () => {
-        const router = use(new Router())
-        const dealer = use(new Dealer({ routingId: "D", metadata: { "X-Colour": "blue" }, ...QUICK }))
+        const router = use(new Router(server))
+        const dealer = use(new Dealer({ ...client, routingId: "D", metadata: { "X-Colour": "blue" }, ...QUICK }))
         const log: string[] = []
         for (const type of ["peer:join", "peer:leave"] as const) {
           router.events.on(type, ({ peer }) => log.push(`${type} ${String(peer.routingId)}`))
@@ -327,7 +338,7 @@ export function transportSuite(make: () => TransportCase): void {
         const endpoint = await link(router, dealer, any())
         const [there] = router.peers
         const [here] = dealer.peers
-        expect(there).toMatchObject({ endpoint, socketType: "DEALER", userId: undefined })
+        expect(there).toMatchObject({ endpoint, socketType: "DEALER", userId: sides.userId })
         expect(String(there?.metadata.get("x-colour"))).toBe("blue")
         expect(here).toMatchObject({ endpoint, socketType: "ROUTER" })
         expect(here?.address).not.toBe("")
@@ -341,8 +352,8 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("ZMTP-66: a lost connection is made again by itself", async () => {
-        const pull = use(new Pull())
-        const push = use(new Push(QUICK))
+        const pull = use(new Pull(server))
+        const push = use(new Push({ ...client, ...QUICK }))
         await link(pull, push, any())
         for (let i = 1; i <= 3; i++) {
           const back = push.events.once("peer:join")
@@ -357,8 +368,8 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("OPT-17: events come in their order", async () => {
-        const pull = use(new Pull())
-        const push = use(new Push(QUICK))
+        const pull = use(new Pull(server))
+        const push = use(new Push({ ...client, ...QUICK }))
         const seen: Record<"push" | "pull", string[]> = { push: [], pull: [] }
         const types = ["bind", "accept", "connect", "handshake", "peer:join", "disconnect", "peer:leave"] as const
         for (const type of [...types, "connect:retry", "close"] as const) {
@@ -383,8 +394,8 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("ZMTP-55: two types that cannot talk refuse each other, with an event", async () => {
-        const push = use(new Push(QUICK))
-        const dealer = use(new Dealer(QUICK))
+        const push = use(new Push({ ...client, ...QUICK }))
+        const dealer = use(new Dealer({ ...server, ...QUICK }))
         const endpoint = await dealer.bind(any())
         const refused = push.events.once("handshake:error")
         push.connect(endpoint)
@@ -396,10 +407,10 @@ export function transportSuite(make: () => TransportCase): void {
       })
 
       it("the limit of connections keeps others out until there is room", async () => {
-        const pull = use(new Pull({ maxConnections: 1 }))
-        const first = use(new Push())
+        const pull = use(new Pull({ ...server, maxConnections: 1 }))
+        const first = use(new Push(client))
         const endpoint = await link(pull, first, any())
-        const second = use(new Push(QUICK))
+        const second = use(new Push({ ...client, ...QUICK }))
         const limited = pull.events.once("limit")
         second.connect(endpoint)
         expect(await limited).toMatchObject({ limit: "maxConnections" })
@@ -413,8 +424,8 @@ export function transportSuite(make: () => TransportCase): void {
 
     describe("close", () => {
       it("sends what was accepted, then nothing is left", async () => {
-        const pull = use(new Pull({ receiveHighWaterMark: 0 }))
-        const push = use(new Push({ sendHighWaterMark: 0 }))
+        const pull = use(new Pull({ ...server, receiveHighWaterMark: 0 }))
+        const push = use(new Push({ ...client, sendHighWaterMark: 0 }))
         await link(pull, push, any())
         for (let i = 0; i < 500; i++) expect(push.trySend([`${i}`, noise(2000)])).toBe(true)
         await push.close()
@@ -426,19 +437,19 @@ export function transportSuite(make: () => TransportCase): void {
 
       it("waits for a peer that has not come yet, for as long as it lingers", async () => {
         const endpoint = await named()
-        const push = use(new Push({ ...QUICK, linger: 60_000 }))
+        const push = use(new Push({ ...client, ...QUICK, linger: 60_000 }))
         push.connect(endpoint)
         await push.send("patience")
         const closing = push.close()
         expect(await waits(closing)).toBe(true)
-        const pull = use(new Pull())
+        const pull = use(new Pull(server))
         await pull.bind(endpoint)
         expect(await receiveText(pull)).toEqual(["patience"])
         await closing
       })
 
       it("OPT-4: linger 0 discards and counts what nobody has", async () => {
-        const push = use(new Push(QUICK))
+        const push = use(new Push({ ...client, ...QUICK }))
         push.connect(await named())
         for (let i = 0; i < 3; i++) await push.send("lost")
         const told = push.events.once("message:dropped")
@@ -449,19 +460,19 @@ export function transportSuite(make: () => TransportCase): void {
 
       it("of a socket that is binding leaves nothing bound", async () => {
         const endpoint = await named()
-        const pull = use(new Pull())
+        const pull = use(new Pull(server))
         const binding = pull.bind(endpoint).catch((error: Error) => error)
         await pull.close()
         await binding
-        const other = use(new Pull())
+        const other = use(new Pull(server))
         expect(await other.bind(endpoint)).toBe(endpoint)
       })
 
       it("OPT-21: of many sockets with many peers leaves no handle", async () => {
         for (let round = 0; round < 5; round++) {
-          const router = use(new Router())
+          const router = use(new Router(server))
           const endpoint = await router.bind(any())
-          const dealers = Array.from({ length: 10 }, () => use(new Dealer()))
+          const dealers = Array.from({ length: 10 }, () => use(new Dealer(client)))
           for (const dealer of dealers) dealer.connect(endpoint)
           await router.waitForPeers(10)
           await Promise.all([router.close(), ...dealers.map((dealer) => dealer.close())])
