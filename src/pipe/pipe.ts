@@ -111,6 +111,10 @@ export class Pipe {
   #full = false
   #slow = false
   #stalled = false
+  /** An answer goes as soon as nothing is queued before it. */
+  #answerWaits = false
+  /** Takes one message for which the socket has no room. */
+  #overdrawn = false
 
   constructor(setup: PipeSetup, endpoint: string, connecting: boolean) {
     this.owner = setup.owner
@@ -125,6 +129,8 @@ export class Pipe {
 
   /** Comes after `pipe`: what that one has received is read first, so that messages of one peer keep their order. */
   follow(pipe: Pipe): void {
+    // Its connection may have left more than there was room for.
+    if (pipe.inbound.length === 0) pipe.#overdraw()
     const last = pipe.inbound.length > 0 ? pipe : pipe.predecessor
     if (last === undefined) return
     last.successor = this
@@ -155,7 +161,9 @@ export class Pipe {
    * the budget that all that waits has exhausted, and nothing would ever come out again without it.
    */
   get hasRoomForAnswer(): boolean {
-    return this.hasRoom || (this.outbound.length === 0 && this.state === "ready")
+    if (this.hasRoom || (this.outbound.length === 0 && this.state === "ready")) return true
+    this.#answerWaits = true
+    return false
   }
 
   /** Whether {@link hasRoom} has said "no" and that was not taken back yet. */
@@ -191,6 +199,8 @@ export class Pipe {
     const message = this.inbound.shift()
     if (this.#stalled) {
       if (this.inbound.relieved) this.#resume()
+      // What keeps the room may be what comes after this pipe, and is not read before it.
+      else if (this.successor !== undefined && this.inbound.length === 0) this.#overdraw()
       else if (this.#budget.exhausted) this.#budget.await(this.#resume)
     }
     return message
@@ -217,7 +227,7 @@ export class Pipe {
 
   /** Whether the inbound queue takes another message; a "no" is followed by `link.resume`. */
   get wantsMore(): boolean {
-    if (this.inbound.hasRoom) return true
+    if (this.inbound.hasRoom || (this.#overdrawn && this.inbound.length === 0)) return true
     if (!this.#stalled) {
       this.#stalled = true
       this.owner.pipeLimited(this, this.#inboundLimit)
@@ -230,6 +240,12 @@ export class Pipe {
     if (this.#budget.exhausted) return "maxBufferedBytes"
     const { bytes, marks } = this.inbound
     return bytes >= marks.bytes ? "receiveHighWaterMarkBytes" : "receiveHighWaterMark"
+  }
+
+  #overdraw(): void {
+    this.#overdrawn = true
+    this.#resume()
+    this.#overdrawn = false
   }
 
   get #withinWindow(): boolean {
@@ -246,11 +262,10 @@ export class Pipe {
     if (!this.#full) return
     if (!outbound.relieved) {
       if (this.#budget.exhausted) this.#budget.await(this.#relieve)
-      // Who has nothing queued may still get an answer.
-      if (outbound.length > 0) return
+      if (!this.#answerWaits || outbound.length > 0) return
     }
     if (!this.#withinWindow) return
-    this.#full = false
+    this.#full = this.#answerWaits = false
     if (this.state !== "gone") this.owner.pipeWritable(this)
   }
 }

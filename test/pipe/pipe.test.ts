@@ -303,3 +303,56 @@ describe("the session's face of a pipe", () => {
     expect(link.log).toEqual(["resume"])
   })
 })
+
+describe("a pipe whose connection was made anew", () => {
+  /** A pipe of a connection that has gone and left these messages with its link, and takes them as room allows. */
+  function leftover(budget: Budget, messages: Message[]): Pipe {
+    const { pipe, link } = make({ budget })
+    link.resume = () => {
+      for (let more = pipe.wantsMore; more; ) {
+        const next = messages.shift()
+        if (next === undefined) break
+        more = pipe.deliver(next)
+      }
+    }
+    link.resume()
+    return pipe
+  }
+
+  it("ZMTP-36: is read after all that the old one left, though there was no room for that", () => {
+    const budget = new Budget(1000)
+    const { pipe: other } = make({ budget })
+    other.deliver(message(2000))
+    const left = [message(1), message(2), message(3)]
+    const before = leftover(budget, [...left])
+    expect(before.inbound.length).toBe(0)
+    const { pipe: after } = make({ budget })
+    after.follow(before)
+    expect(after.predecessor).toBe(before)
+    expect(left.map(() => before.pop()?.[0]?.length)).toEqual([1, 2, 3])
+    expect(before.pop()).toBeUndefined()
+  })
+
+  it("follows nothing when the old one left nothing", () => {
+    const before = leftover(new Budget(1000), [])
+    const { pipe: after } = make()
+    after.follow(before)
+    expect(after.predecessor).toBeUndefined()
+  })
+})
+
+describe("room for an answer", () => {
+  it("T14: is there when nothing is queued for the peer, whatever takes up the budget", () => {
+    const budget = new Budget(1000)
+    const { pipe: hog } = make({ budget })
+    const { pipe, owner } = make({ budget })
+    hog.deliver(message(2000))
+    expect([pipe.hasRoom, pipe.hasRoomForAnswer]).toEqual([false, true])
+    pipe.push(message())
+    expect(pipe.hasRoomForAnswer).toBe(false)
+    pipe.outbound.shift()
+    pipe.relieve()
+    expect(owner.log).toContain("writable")
+    expect(pipe.hasRoomForAnswer).toBe(true)
+  })
+})
