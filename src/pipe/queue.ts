@@ -28,6 +28,8 @@ export class MessageQueue {
   #mask = -1
   #head = 0
   #tail = 0
+  /** The position of slot 0, so that growing moves slots and no position. */
+  #origin = 0
 
   constructor(marks: Marks, budget: Budget) {
     this.marks = marks
@@ -86,13 +88,13 @@ export class MessageQueue {
     const charge = this.#charges[slot] as number
     this.bytes -= charge
     this.#budget.release(charge)
-    if (this.#head === this.#tail && this.#head > COUNTER_LIMIT) this.#head = this.#tail = 0
+    if (this.#head === this.#tail && this.#head > COUNTER_LIMIT) this.#rewind(0)
     return message
   }
 
-  /** How many messages have left the queue since it was last empty of memory: the first has this position. */
+  /** How many messages have left the queue: the first has this position. */
   get position(): number {
-    return this.#head
+    return this.#origin + this.#head
   }
 
   /** The n-th message from the front, without taking it. */
@@ -130,7 +132,7 @@ export class MessageQueue {
     this.#messages = []
     this.#charges = []
     this.#mask = -1
-    this.#head = this.#tail = 0
+    this.#rewind(0)
   }
 
   #grow(): void {
@@ -146,6 +148,12 @@ export class MessageQueue {
     this.#messages = messages
     this.#charges = charges
     this.#mask = capacity - 1
+    this.#rewind(length)
+  }
+
+  /** The first message is in slot 0 from now on. */
+  #rewind(length: number): void {
+    this.#origin += this.#head
     this.#head = 0
     this.#tail = length
   }

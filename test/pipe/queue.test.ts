@@ -105,6 +105,19 @@ describe("a queue of messages", () => {
     expect(waiting.position).toBe(1)
   })
 
+  it("keeps the position of a message that waits, however the queue grows and empties", () => {
+    const waiting = queue()
+    for (let n = 0; n < 10; n++) waiting.push(message(1))
+    for (let n = 0; n < 5; n++) waiting.shift()
+    const marked = message(7)
+    const position = waiting.position + waiting.length
+    waiting.push(marked)
+    for (let n = 0; n < 100; n++) waiting.push(message(1))
+    expect(waiting.at(position - waiting.position)).toBe(marked)
+    waiting.drain()
+    expect(waiting.position).toBe(111)
+  })
+
   it("replaces a message in its place, charge included, and wakes who waited for the octets", () => {
     const budget = new Budget(5000)
     const waiting = queue({}, budget)

@@ -48,7 +48,8 @@ class Conflation {
     let index = this.#indexes.get(pipe)
     if (index === undefined) {
       index = this.#compact(pipe)
-      this.#indexes.set(pipe, index)
+      // What that threw out may have made room, and then messages go past the index.
+      if (pipe.full) this.#indexes.set(pipe, index)
     }
     const topic = toKey(message[0] as Frame)
     const place = (index.get(topic) ?? -1) - queue.position
