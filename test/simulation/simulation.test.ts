@@ -7,7 +7,9 @@ import { Laboratory } from "./laboratory.ts"
 import { FAULTS } from "./planted-faults.ts"
 import { type Outcome, type Subject, simulate } from "./simulate.ts"
 
-const SEEDS = 300
+const SEEDS = 250
+/** Beyond them, seeds that have shown something. */
+const REMEMBERED = [365, 1264, 1299, 1372]
 /** Within so many seeds each fault has to be found. */
 const SEARCHED = 1000
 
@@ -30,7 +32,7 @@ describe("a simulated world", () => {
   it(`B1, B11: keeps what is promised, and leaves nothing behind: ${SEEDS} of them`, { timeout: 120_000 }, async () => {
     const scenarios = new Set<string>()
     let letters = 0
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of [...Array.from({ length: SEEDS }, (_, n) => n + 1), ...REMEMBERED]) {
       const outcome = await simulate(seed, sound)
       expect(told(outcome)).toEqual([])
       scenarios.add(outcome.scenario)
