@@ -6,9 +6,6 @@ import { describe, type FrameLike, toFrame } from "../message.ts"
 import { isPlainObject } from "./configuration.ts"
 import type { Admitted } from "./security.ts"
 
-/** What `console.log` and `util.inspect` ask an object how to show itself by. */
-const INSPECT: unique symbol = Symbol.for("nodejs.util.inspect.custom")
-
 /**
  * A peer that wants to come in. The secret it brought is not shown when this is logged or inspected.
  */
@@ -24,6 +21,14 @@ export class Applicant {
   /** Aborted when the answer is wanted no more: the peer has left, or its time has run out. */
   readonly signal: AbortSignal
   readonly #password: string | undefined
+
+  static {
+    // Who inspects it with its getters is shown its fields alone.
+    const value = function (this: Applicant): object {
+      return { ...this }
+    }
+    Object.defineProperty(this.prototype, Symbol.for("nodejs.util.inspect.custom"), { value })
+  }
 
   constructor(facts: {
     mechanism: string
@@ -44,11 +49,6 @@ export class Applicant {
   /** PLAIN only: what it gives as proof. */
   get password(): string | undefined {
     return this.#password
-  }
-
-  /** @internal */
-  [INSPECT](): object {
-    return { ...this }
   }
 }
 
