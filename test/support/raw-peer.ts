@@ -178,7 +178,7 @@ function addressOf(endpoint: string): { path: string } | { host: string; port: n
   return { host: hostname, port: Number(port) }
 }
 
-/** A bare TCP server whose accepted connections can be waited for, in their order. */
+/** A bare TCP or ipc server whose accepted connections can be waited for, in their order. */
 export class RawServer implements AsyncDisposable {
   readonly endpoint: string
   readonly #server: Server
@@ -188,7 +188,8 @@ export class RawServer implements AsyncDisposable {
 
   private constructor(server: Server) {
     this.#server = server
-    this.endpoint = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const address = server.address() as AddressInfo | string
+    this.endpoint = typeof address === "string" ? `ipc://${address}` : `tcp://127.0.0.1:${address.port}`
     server.on("connection", (socket) => {
       const peer = new RawPeer(socket)
       this.#peers.push(peer)
@@ -197,9 +198,11 @@ export class RawServer implements AsyncDisposable {
     })
   }
 
-  static async listen(): Promise<RawServer> {
+  /** At a port of its own, or at the path of an ipc endpoint. */
+  static async listen(endpoint?: string): Promise<RawServer> {
     const server = createServer()
-    server.listen(0, "127.0.0.1")
+    if (endpoint?.startsWith("ipc://")) server.listen(endpoint.slice("ipc://".length))
+    else server.listen(0, "127.0.0.1")
     await once(server, "listening")
     return new RawServer(server)
   }
