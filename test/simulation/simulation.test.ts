@@ -7,7 +7,7 @@ import { Laboratory } from "./laboratory.ts"
 import { FAULTS } from "./planted-faults.ts"
 import { type Outcome, type Subject, simulate } from "./simulate.ts"
 
-const SEEDS = 250
+const SEEDS = 200
 /** Beyond them, seeds that have shown something. */
 const REMEMBERED = [365, 1264, 1299, 1372]
 /** Within so many seeds each fault has to be found. */
