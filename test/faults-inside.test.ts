@@ -1,6 +1,6 @@
-// Faults of the application itself: listeners, handlers, codecs, strategies and keys that throw whatever can be thrown,
-// return what they must not, or never return; loops that are left by throwing; clocks that jump, and an event loop that
-// stands still. Each harms the one call it belongs to, and the socket goes on.
+// Faults of the application itself: listeners, handlers, codecs, authorizers, strategies and keys that throw whatever can
+// be thrown, return what they must not, or never return; loops that are left by throwing; clocks that jump, and an event
+// loop that stands still. Each harms the one call it belongs to, and the socket goes on.
 
 import {
   byKey,
@@ -10,6 +10,8 @@ import {
   type EventType,
   Pull,
   Push,
+  plain,
+  plainServer,
   Reply,
   Request,
   type Socket,
@@ -283,6 +285,27 @@ describe.each(KINDS)("T20: balancing that fails with %s", (kind) => {
     failing = false
     await push.send("goes on")
     expect(await receiveText(heir)).toEqual(["goes on"])
+  })
+})
+
+describe.each(KINDS)("T22: an authorizer that fails with %s", (kind) => {
+  it.each(["throws", "rejects", "answers"])("lets nobody in, and the next applicant as always: it %s", async (how) => {
+    const authorize = ({ username }: { username?: string | undefined }): unknown => {
+      if (username === "good") return true
+      if (how === "throws") throw thrown(kind)
+      return how === "rejects" ? Promise.reject(thrown(kind)) : thrown(kind)
+    }
+    await using pull = new Pull({ security: plainServer({ authorize: authorize as () => boolean }) })
+    const endpoint = await pull.bind(transport("tcp").any())
+    await using bad = new Push({ security: plain({ username: "bad", password: "x" }), linger: 0 })
+    const refused = pull.events.once("handshake:error")
+    bad.connect(endpoint)
+    expect((await refused).error).toMatchObject({ code: "EACCES" })
+    await using good = new Push({ security: plain({ username: "good", password: "x" }) })
+    await join(good, endpoint, pull)
+    await good.send("in")
+    expect(await receiveText(pull)).toEqual(["in"])
+    expect(pull.peers).toHaveLength(1)
   })
 })
 
