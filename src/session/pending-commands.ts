@@ -7,6 +7,9 @@ import { ping, pong } from "../zmtp/command.ts"
 import type { Encoder } from "../zmtp/encoder.ts"
 import type { Engine } from "../zmtp/engine.ts"
 
+/** PONGs that may wait for others to share a write with. */
+const CROWD = 1000
+
 export class PendingCommands {
   #subscriptions: { readonly kind: SubscriptionKind; readonly topic: Bytes }[] = []
   #pongs: Bytes[] = []
@@ -15,6 +18,11 @@ export class PendingCommands {
   /** Whether there is anything to write. */
   get waiting(): boolean {
     return this.#pongs.length > 0 || this.#pings.length > 0 || this.#subscriptions.length > 0
+  }
+
+  /** Whether so many answers wait that they must not wait any longer: peers say how many PINGs there are. */
+  get crowded(): boolean {
+    return this.#pongs.length >= CROWD
   }
 
   subscribe(kind: SubscriptionKind, topic: Bytes): void {

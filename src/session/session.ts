@@ -447,7 +447,7 @@ export class Session implements StreamHandler, Link {
           case PING:
             this.#outgoing.commands.pong(engine.context, this.#inFlight !== undefined)
             this.#heartbeat?.promised(engine.timeToLive)
-            this.flush(false)
+            this.flush(this.#outgoing.commands.crowded)
             break
           case PONG:
             this.#answered(engine.context)

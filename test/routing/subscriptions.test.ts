@@ -107,6 +107,37 @@ describe("Subscriptions", () => {
     expect(topicsOf(index)).toEqual(["t"])
   })
 
+  it("T5: however many leave, they are swept in the order in which they left, and a slice at a time", () => {
+    const index = new Subscriptions<Peer>()
+    for (const peer of [a, b, c]) for (let i = 0; i < 3; i++) index.add(octets(`${peer.name}${i}`), peer)
+    const gone: string[] = []
+    const note = (topic: Buffer): void => {
+      gone.push(topic.toString())
+    }
+    for (const peer of [b, c, a]) expect(index.removePeer(peer, 0, note)).toBe(true)
+    expect([gone, index.size]).toEqual([[], 9])
+    for (const left of [5, 1]) {
+      expect(index.sweep(4, note)).toBe(true)
+      expect(index.size).toBe(left)
+    }
+    expect(index.sweep(4, note)).toBe(false)
+    expect(gone).toEqual(["b0", "b1", "b2", "c0", "c1", "c2", "a0", "a1", "a2"])
+  })
+
+  it("a peer that changed its mind often leaves nothing behind", () => {
+    const index = new Subscriptions<Peer>()
+    for (let i = 0; i < 500; i++) {
+      index.add(octets(`t${i % 7}`), a)
+      if (i % 3 > 0) index.remove(octets(`t${(i * 5) % 7}`), a)
+    }
+    const had = topicsOf(index)
+    expect(index.countOf(a)).toBe(had.length)
+    const gone: string[] = []
+    expect(index.removePeer(a, 100, (topic) => gone.push(topic.toString()))).toBe(false)
+    expect(gone.sort()).toEqual(had)
+    expect([index.size, topicsOf(index)]).toEqual([0, []])
+  })
+
   it("a peer that comes back before it was swept keeps what it subscribes anew", () => {
     const index = new Subscriptions<Peer>()
     for (const topic of ["A", "B", "C"]) index.add(octets(topic), a)

@@ -621,6 +621,12 @@ describe("PINGs of the peer", () => {
     expect(rig.said()).toEqual(["/PONG 9999", "2"])
   })
 
+  it("T13, HB-13: are answered before many answers have gathered, however long a write may wait", () => {
+    const rig = push({ options: { batchDelay: 10_000 } })
+    rig.stream.receive(Buffer.concat(Array.from({ length: 2500 }, (_, n) => ping(`${n}`))))
+    expect(rig.said()).toHaveLength(2000)
+  })
+
   it("HB-11: that are too short end the session without an answer", async () => {
     const rig = pull()
     rig.stream.receive(command("PING", "\0"))
