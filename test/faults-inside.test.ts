@@ -1,6 +1,6 @@
-// Faults of the application itself: listeners, handlers, codecs, authorizers, strategies and keys that throw whatever can
-// be thrown, return what they must not, or never return; loops that are left by throwing; clocks that jump, and an event
-// loop that stands still. Each harms the one call it belongs to, and the socket goes on.
+// Faults of the application itself: listeners, handlers, codecs, authorizers, strategies and keys that throw whatever
+// can be thrown, return what they must not, or never return; loops that are left by throwing; clocks that jump, and an
+// event loop that stands still. Each harms the one call it belongs to, and the socket goes on.
 
 import {
   byKey,

@@ -1,7 +1,7 @@
 // Connections between two of ours that break, end, end one way or stand still, in every phase, over tcp and ipc. Either
 // side tells so by a typed event with a code, clears away what it had, and whoever connected comes again by himself;
-// messages arrive whole, once and in order, and what is accepted afterwards arrives. It is the business of the test run to
-// fail at an uncaught exception or an unhandled rejection.
+// messages arrive whole, once and in order, and what is accepted afterwards arrives. It is the business of the test run
+// to fail at an uncaught exception or an unhandled rejection.
 //
 // Takes longer than others: who stands still is noticed by a deadline, and there are some seventy of those.
 

@@ -1,6 +1,6 @@
 // Connections between ours and theirs that break while messages pass: in the middle of a header, of a body, between
-// frames, between messages. What arrives is whole, once, and in order; what is missing was under way when the connection
-// broke, or nobody was there to whom the type promises it; and either side goes on by itself.
+// frames, between messages. What arrives is whole, once, and in order; what is missing was under way when the
+// connection broke, or nobody was there to whom the type promises it; and either side goes on by itself.
 //
 // Takes longer than others: five hundred connections break here, and theirs takes its time to come again.
 
@@ -225,8 +225,8 @@ async function talk(types: TypePair, binder: "ours" | "theirs", transport: Trans
   await Promise.all(listening)
   // Who still wants to say something is told that the socket is closed.
   for (const each of speaking) each.catch(() => {})
-  // A break takes one run of messages with it, at most; of questions and of answers one each; of theirs, which keeps its
-  // queue but not its subscribers, perhaps two. Who asks in lock step loses what he gives up, one by one.
+  // A break takes one run of messages with it, at most; of questions and of answers one each; of theirs, which keeps
+  // its queue but not its subscribers, perhaps two. Who asks in lock step loses what he gives up, one by one.
   const two = echoing !== undefined || flows.some((flow) => flow.isSaidBy(their))
   const runsPerBreak = lockStep ? Number.POSITIVE_INFINITY : two ? 2 : 1
   return { flows, runsPerBreak, connections: proxy.connections.length, faults: faults.length }

@@ -1,6 +1,7 @@
-// B19: one of theirs is the honest peer, and the fault is ours: a limit of ours bites, a deadline of ours passes, we leave
-// at an odd moment, or we are killed. However often that happens theirs comes again and is talked to; and on the wire
-// there is nothing that would make it give up an endpoint for good: no ERROR, no time to live that it takes for none.
+// B19: one of theirs is the honest peer, and the fault is ours: a limit of ours bites, a deadline of ours passes, we
+// leave at an odd moment, or we are killed. However often that happens theirs comes again and is talked to; and on the
+// wire there is nothing that would make it give up an endpoint for good: no ERROR, no time to live that it takes for
+// none.
 
 import { Dealer, Publisher, Pull, Push, Router, type Socket } from "brokerless"
 import { describe, expect, it } from "vitest"

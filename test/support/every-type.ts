@@ -1,5 +1,5 @@
-// One socket of every type, ours and theirs (of the npm package `zeromq`), with nothing set but a name where it has one,
-// and what is asked for.
+// One socket of every type, ours and theirs (of the npm package `zeromq`), with nothing set but a name where it has
+// one, and what is asked for.
 
 import {
   type CommonOptions,

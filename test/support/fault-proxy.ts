@@ -1,6 +1,6 @@
-// A relay before an endpoint of tcp or ipc that does to the stream what networks do: it delays, slices, narrows, stalls,
-// cuts, resets. It knows nothing of what passes. What it does is commanded by the test, or planned for the connections to
-// come; chance comes from a seed. Whatever happens can be waited for.
+// A relay before an endpoint of tcp or ipc that does to the stream what networks do: it delays, slices, narrows,
+// stalls, cuts, resets. It knows nothing of what passes. What it does is commanded by the test, or planned for the
+// connections to come; chance comes from a seed. Whatever happens can be waited for.
 
 import { once } from "node:events"
 import { mkdtempSync, rmSync, unlinkSync } from "node:fs"
