@@ -8,7 +8,10 @@ import { fitting, mutate, nullConversation } from "../support/conversation.ts"
 import { type EngineInput, engineInput, engineStage } from "../support/engine-stage.ts"
 import type { FuzzTarget } from "../support/fuzzing.ts"
 import type { Random } from "../support/random.ts"
+import { frame } from "../support/raw-peer.ts"
 import { nullModel } from "../support/zmtp-model.ts"
+
+const MORE = 1
 
 export const mechanismNull: FuzzTarget<EngineInput> = {
   name: "mechanism-null",
@@ -17,7 +20,10 @@ export const mechanismNull: FuzzTarget<EngineInput> = {
   generate(random: Random): EngineInput {
     const theirs = random.once(12) ? random.pick(["", "NONE", "dealer"]) : random.pick(SOCKET_TYPES)
     const ours = random.once(6) ? random.pick(SOCKET_TYPES) : fitting(random, theirs)
-    return engineInput(random, ours, mutate(random, nullConversation(random, theirs)))
+    const pieces = nullConversation(random, theirs)
+    // What has no business in a handshake.
+    if (random.once(12)) pieces.splice(1, 0, frame(random.octets(random.below(20)), random.pick([0, MORE])))
+    return engineInput(random, ours, mutate(random, pieces))
   },
 
   open: () =>
