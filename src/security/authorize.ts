@@ -27,7 +27,7 @@ export class Applicant {
     const value = function (this: Applicant): object {
       return { ...this }
     }
-    Object.defineProperty(this.prototype, Symbol.for("nodejs.util.inspect.custom"), { value })
+    Object.defineProperty(Applicant.prototype, Symbol.for("nodejs.util.inspect.custom"), { value })
   }
 
   constructor(facts: {
