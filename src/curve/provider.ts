@@ -31,14 +31,14 @@ export function provider(): Provider {
 async function load(): Promise<Provider> {
   const [portable, native] = await Promise.all([loadLibsodium(), loadSodiumNative()])
   loaded =
-    native !== undefined && agree(portable, native)
+    native !== undefined && sameBoxes(portable, native)
       ? { name: "sodium-native", primitives: new Accelerated(portable, native) }
       : { name: "libsodium (WebAssembly)", primitives: portable }
   return loaded
 }
 
 /** Whether two libraries make the same box of the same octets: what does not is not used. */
-function agree(one: Boxes, other: Boxes): boolean {
+function sameBoxes(one: Boxes, other: Boxes): boolean {
   const boxes = [one, other].map((boxes) => {
     const box = filled(TAG + 100, 1)
     boxes.seal(box, 0, 100, filled(NONCE, 2), filled(KEY, 3))

@@ -30,5 +30,5 @@ export const READY_NONCE = "CurveZMQREADY---"
 
 /** A handshake command of the wrong length. */
 export function wrongSize(name: string, size: number): ProtocolError {
-  return new ProtocolError(`A ${name} of CURVE is not of ${size} octets`)
+  return new ProtocolError(`The peer's ${name} has a wrong size: ${size} octets`)
 }
