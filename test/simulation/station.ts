@@ -108,6 +108,8 @@ export class Station {
   /** Order among what is under way may change now, and that is no fault. */
   disturbed(): void {
     const { ledger, clock } = this.world
+    // For a while there may be two pipes to one peer, of which the one inherits from the other.
+    this.#crowded = true
     ledger.senderDisturbed(this.name, clock.now)
     ledger.receiverDisturbed(this.name, clock.now)
   }
