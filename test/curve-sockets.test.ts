@@ -239,7 +239,7 @@ describe("back-pressure", () => {
     expect(whole).toBe(taken)
   })
 
-  it("OPT-3: what waits when a socket closes is sealed and sent before it is gone", async () => {
+  it("OPT-4: what waits when a socket closes is sealed and sent before it is gone", async () => {
     await using pull = new Pull({ security: asServer, receiveHighWaterMark: 0 })
     const push = new Push({ security: asClient, sendHighWaterMark: 0 })
     push.connect(await pull.bind("tcp://127.0.0.1:*"))

@@ -112,9 +112,13 @@ describe("what is secret", () => {
       watched.seal(plain, 0, 64, Buffer.alloc(24), key)
       expect(inMemory(plain)).toBe(true)
 
+      expect(inMemory(key)).toBe(false)
       const pair = watched.keyPair()
+      expect(inMemory(pair.secretKey)).toBe(false)
       const other = rawKeys()
       const agreed = watched.agree(pair.secretKey, other.publicKey) as Buffer
+      expect(inMemory(agreed)).toBe(false)
+      expect(inMemory(pair.secretKey)).toBe(false)
       const large = Buffer.alloc(16 + 200_000, "so does a large one")
       watched.seal(large, 0, 200_000, Buffer.alloc(24), agreed)
       watched.open(large, 0, large.length, Buffer.alloc(24), agreed)

@@ -93,6 +93,10 @@ describe("what CURVE puts around a frame", () => {
       expect(() => make("server").open(Buffer.from(whole.subarray(0, size)))).toThrow(ProtocolError)
     }
     expect(make("server").open(whole).length).toBe(0)
+    // A box that opens, and has nothing inside: not even flags.
+    const hollow = named("MESSAGE", counter(1n), secretBox(Buffer.alloc(0), rawNonce("CurveZMQMESSAGEC", 1n), KEY))
+    expect(hollow.length).toBe(OVERHEAD - 1)
+    expect(() => make("server").open(hollow)).toThrow(/at least 33 octets/)
   })
 
   it("CURVE-15: does not open for its sender, nor with any other prefix", () => {
