@@ -2,7 +2,6 @@
 
 import { type Bytes, toKey } from "../bytes.ts"
 import { OptionError, StateError } from "../errors.ts"
-import { describe } from "../message.ts"
 import { Applicant, type Authorize, ask, checkAuthorize } from "../security/authorize.ts"
 import { checkConfiguration } from "../security/configuration.ts"
 import type { Admitted, Question, Security } from "../security/security.ts"
@@ -89,7 +88,7 @@ export function curveServer(configuration: CurveServerConfiguration): CurveServe
   }
   if (anyone !== undefined) {
     if (anyone === true) return new CurvePolicy(keys, "anyone")
-    throw new OptionError("security", `curveServer: anyone can only be true, got ${describe(anyone)}`)
+    throw new OptionError("security", `curveServer: anyone can only be true, got a value of type ${typeof anyone}`)
   }
   if (!Array.isArray(allow)) throw new OptionError("security", "curveServer: allow must be an array of public keys")
   const policy = new CurvePolicy(keys, new Set())

@@ -79,7 +79,8 @@ export type Authorize = (peer: Applicant) => boolean | Grant | Promise<boolean |
 /** Throws {@link OptionError} unless `value` can be asked. */
 export function checkAuthorize(maker: string, value: unknown): asserts value is Authorize {
   if (typeof value === "function") return
-  throw new OptionError("security", `${maker}: authorize must be a function, got ${describe(value)}`)
+  // What was given here by mistake may be a secret: it is not repeated.
+  throw new OptionError("security", `${maker}: authorize must be a function, got a value of type ${typeof value}`)
 }
 
 /** Asks. Resolves to undefined for a no; rejects when there was no proper answer. */

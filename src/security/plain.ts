@@ -2,7 +2,6 @@
 
 import { type Bytes, fromString } from "../bytes.ts"
 import { OptionError, StateError } from "../errors.ts"
-import { describe } from "../message.ts"
 import type { Mechanism, MechanismSetup } from "../zmtp/mechanism.ts"
 import { MAX_CREDENTIAL, PlainClient, PlainServer } from "../zmtp/plain.ts"
 import { Applicant, type Authorize, ask, checkAuthorize } from "./authorize.ts"
@@ -47,10 +46,7 @@ export interface PlainServerSecurity extends Security {
  */
 export function plain(configuration: PlainClientConfiguration): Security {
   const { username, password } = checkConfiguration("plain", configuration, ["username", "password"])
-  return new PlainClientSecurity(
-    credential("plain: username", username),
-    credential("plain: password", password, "secret"),
-  )
+  return new PlainClientSecurity(credential("plain: username", username), credential("plain: password", password))
 }
 
 /**
@@ -109,7 +105,7 @@ class PlainServerPolicy implements PlainServerSecurity {
 
   allow(username: string, password: string): void {
     this.#checkList()
-    const octets = credential("plainServer: a password", password, "secret")
+    const octets = credential("plainServer: a password", password)
     credential("plainServer: a user name", username)
     this.#passwords.set(username, octets)
   }
@@ -139,11 +135,10 @@ class PlainServerPolicy implements PlainServerSecurity {
   }
 }
 
-/** The octets of a user name or password; what is secret is not repeated in the error. */
-function credential(what: string, value: unknown, secret?: "secret"): Bytes {
+/** The octets of a user name or password. What is neither may be a secret in the wrong place: it is not repeated. */
+function credential(what: string, value: unknown): Bytes {
   if (typeof value !== "string") {
-    const got = secret === undefined ? describe(value) : `a value of type ${typeof value}`
-    throw new OptionError("security", `${what} must be a string, got ${got}`)
+    throw new OptionError("security", `${what} must be a string, got a value of type ${typeof value}`)
   }
   const octets = fromString(value)
   if (octets.length <= MAX_CREDENTIAL) return octets

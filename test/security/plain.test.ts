@@ -51,7 +51,7 @@ describe("plain", () => {
     [{}, "username must be a string"],
     [{ username: "ann" }, "password must be a string"],
     [{ password: "hunter2" }, "username must be a string"],
-    [{ username: 7, password: "hunter2" }, "username must be a string, got 7"],
+    [{ username: 7, password: "hunter2" }, "username must be a string, got a value of type number"],
     [{ username: "ann", password: Buffer.from("hunter2") }, "password must be a string, got a value of type object"],
     [{ username: "ann", password: ["hunter2"] }, "password must be a string, got a value of type object"],
     [{ username: "ann", password: 1234, user: "" }, 'knows no "user"'],
