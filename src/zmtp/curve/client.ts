@@ -131,6 +131,8 @@ export class CurveClient implements Mechanism {
     at += VOUCH
     copy(metadata, data, at)
     this.#primitives.seal(data, boxAt, inside, nonce, this.#key as Bytes)
+    // They stand in memory of WELCOME's chunk, which is to go.
+    this.#serverTransient = this.#cookie = undefined
     return initiate(data)
   }
 
