@@ -74,6 +74,25 @@ describe("MESSAGE", () => {
     expect(await fort.received()).toEqual(["next"])
   })
 
+  it("CURVE-13, ZMTP-37: that comes in one piece with READY is the first message", async () => {
+    await using caller = await CurveCaller.of((options) => new Dealer(options))
+    const end = await caller.introduced()
+    const ready = end.side.ready({ metadata: property("Socket-Type", "DEALER") })
+    end.peer.send(
+      frame(ready, COMMAND),
+      frame(end.side.message("first", { flags: 1 })),
+      frame(end.side.message("of all")),
+    )
+    expect((await caller.socket.receive()).map(String)).toEqual(["first", "of all"])
+  })
+
+  it("ZMTP-39: has no limit in size where there is none", async () => {
+    await using fort = new CurveFort({ maxMessageSize: -1 })
+    const end = await fort.established()
+    end.traffic(end.side.message(Buffer.alloc(3_000_000, "x")))
+    expect((await fort.received()).map((each) => each.length)).toEqual([3_000_000])
+  })
+
   it("CURVE-24: is accepted with the outer COMMAND flag, and with reserved bits inside", async () => {
     await using fort = new CurveFort()
     const end = await fort.established()
