@@ -34,12 +34,21 @@ class Costly {
   }
 }
 
+/** Newcomers that are all there, so that they can speak in the same turn. */
+async function crowd(pull: Pull, endpoint: string): Promise<RawPeer[]> {
+  let accepted = 0
+  pull.events.on("accept", () => accepted++)
+  const peers = await Promise.all(Array.from({ length: NEWCOMERS }, () => RawPeer.connect(endpoint)))
+  await until(() => accepted === NEWCOMERS, "all were accepted")
+  return peers
+}
+
 it("T12, B3: no turn does more of them than few, or than traffic took of the last; all of them finish", async () => {
   const costly = new Costly()
   await using pull = new Pull({ security: costly.security })
   await using push = new Push({ security: plain({ username: "ann", password: "secret" }) })
   const endpoint = await link(pull, push, "tcp://127.0.0.1:*")
-  const peers = await Promise.all(Array.from({ length: NEWCOMERS }, () => RawPeer.connect(endpoint)))
+  const peers = await crowd(pull, endpoint)
   costly.judged = 0
   for (const peer of peers) comeIn(peer, "ann", "secret", "PUSH")
   let most = 0
@@ -62,7 +71,7 @@ it("T12: newcomers that leave, and a socket that closes, while they wait for the
   const costly = new Costly()
   const pull = new Pull({ security: costly.security })
   const endpoint = await pull.bind("tcp://127.0.0.1:*")
-  const peers = await Promise.all(Array.from({ length: NEWCOMERS }, () => RawPeer.connect(endpoint)))
+  const peers = await crowd(pull, endpoint)
   for (const peer of peers) comeIn(peer, "ann", "secret", "PUSH")
   await until(() => costly.judged > 0, "the first were judged")
   for (const peer of peers.slice(0, NEWCOMERS / 2)) peer[Symbol.dispose]()
