@@ -10,7 +10,7 @@ import { FIGURES } from "../bench/hostile/figures.ts"
 import type { Finding } from "../bench/hostile/finding.ts"
 
 const FILE = fileURLToPath(new URL("../build/bench/hostile/figure-process.js", import.meta.url))
-const SHORT = ["B1", "B7", "B8", "B9", "B10", "B11", "B13"]
+const SHORT = ["B1", "B7", "B8", "B9", "B10", "B11", "B13", "B15"]
 
 function measure(index: number): Promise<{ findings: Finding[]; code: number | null }> {
   if (!existsSync(FILE)) throw new Error(`There is no ${FILE}: run "npm run build && npm run build:programs"`)

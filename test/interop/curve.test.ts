@@ -164,7 +164,7 @@ describe("commands inside", () => {
     const theirs = secured(meeting.theirs(new zmq.Dealer()), otherRole(role))
     const tap = meeting.use(await WireTap.before(await meeting.bind(theirs)))
     const ours = meeting.ours(
-      new Dealer({ security: security(role), heartbeatInterval: 10, heartbeatTimeout: 300, reconnectInterval: 1 }),
+      new Dealer({ security: security(role), heartbeatInterval: 10, heartbeatTimeout: 1000, reconnectInterval: 1 }),
     )
     ours.connect(tap.endpoint)
     await ours.waitForPeers()

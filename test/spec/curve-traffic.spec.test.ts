@@ -237,7 +237,7 @@ describe("commands inside", () => {
   })
 
   it("CURVE-21, HB-12: we send PINGs in boxes, 40 octets each, and a silent peer is given up", async () => {
-    await using fort = new CurveFort({ heartbeatInterval: 20, heartbeatTimeout: 100 })
+    await using fort = new CurveFort({ heartbeatInterval: 20, heartbeatTimeout: 700 })
     const end = await fort.established()
     const left = fort.pull.events.once("disconnect")
     for (let i = 0; i < 3; i++) {
