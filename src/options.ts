@@ -54,6 +54,7 @@ export type FanoutOverflow = "wait" | "drop" | "disconnect"
 export interface CommonOptions {
   /**
    * Octets that may wait in the queues of all peers together, both directions. 0 = no limit.
+   * Beyond it only an empty queue takes one more message.
    * @defaultValue 1 GiB
    */
   maxBufferedBytes?: number | undefined

@@ -111,10 +111,6 @@ export class Pipe {
   #full = false
   #slow = false
   #stalled = false
-  /** An answer goes as soon as nothing is queued before it. */
-  #answerWaits = false
-  /** Takes one message for which the socket has no room. */
-  #overdrawn = false
 
   constructor(setup: PipeSetup, endpoint: string, connecting: boolean) {
     this.owner = setup.owner
@@ -129,8 +125,6 @@ export class Pipe {
 
   /** Comes after `pipe`: what that one has received is read first, so that messages of one peer keep their order. */
   follow(pipe: Pipe): void {
-    // Its connection may have left more than there was room for.
-    if (pipe.inbound.length === 0) pipe.#overdraw()
     const last = pipe.inbound.length > 0 ? pipe : pipe.predecessor
     if (last === undefined) return
     last.successor = this
@@ -153,16 +147,6 @@ export class Pipe {
       this.#budget.await(this.#relieve)
       this.owner.pipeLimited(this, "maxBufferedBytes")
     }
-    return false
-  }
-
-  /**
-   * Whether a message can go that makes room by going: the answer to one that waits in this socket takes up less than
-   * the budget that all that waits has exhausted, and nothing would ever come out again without it.
-   */
-  get hasRoomForAnswer(): boolean {
-    if (this.hasRoom || (this.outbound.length === 0 && this.state === "ready")) return true
-    this.#answerWaits = true
     return false
   }
 
@@ -199,8 +183,6 @@ export class Pipe {
     const message = this.inbound.shift()
     if (this.#stalled) {
       if (this.inbound.relieved) this.#resume()
-      // What keeps the room may be what comes after this pipe, and is not read before it.
-      else if (this.successor !== undefined && this.inbound.length === 0) this.#overdraw()
       else if (this.#budget.exhausted) this.#budget.await(this.#resume)
     }
     return message
@@ -227,7 +209,7 @@ export class Pipe {
 
   /** Whether the inbound queue takes another message; a "no" is followed by `link.resume`. */
   get wantsMore(): boolean {
-    if (this.inbound.hasRoom || (this.#overdrawn && this.inbound.length === 0)) return true
+    if (this.inbound.hasRoom) return true
     if (!this.#stalled) {
       this.#stalled = true
       this.owner.pipeLimited(this, this.#inboundLimit)
@@ -240,12 +222,6 @@ export class Pipe {
     if (this.#budget.exhausted) return "maxBufferedBytes"
     const { bytes, marks } = this.inbound
     return bytes >= marks.bytes ? "receiveHighWaterMarkBytes" : "receiveHighWaterMark"
-  }
-
-  #overdraw(): void {
-    this.#overdrawn = true
-    this.#resume()
-    this.#overdrawn = false
   }
 
   get #withinWindow(): boolean {
@@ -262,10 +238,10 @@ export class Pipe {
     if (!this.#full) return
     if (!outbound.relieved) {
       if (this.#budget.exhausted) this.#budget.await(this.#relieve)
-      if (!this.#answerWaits || outbound.length > 0) return
+      return
     }
     if (!this.#withinWindow) return
-    this.#full = this.#answerWaits = false
+    this.#full = false
     if (this.state !== "gone") this.owner.pipeWritable(this)
   }
 }

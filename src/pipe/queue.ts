@@ -10,7 +10,11 @@ import type { Budget } from "./budget.ts"
 const FIRST_CAPACITY = 16
 const COUNTER_LIMIT = 2 ** 30
 
-/** How much a queue may hold. `messages` may be Infinity; a queue below both marks takes one more of any size. */
+/**
+ * How much a queue may hold. `messages` may be Infinity; a queue below both marks takes one more of any size. An empty
+ * one takes a message even where the budget of its socket is exhausted: otherwise what fills the budget one way could
+ * keep out the very messages the other way that would empty it.
+ */
 export interface Marks {
   readonly messages: number
   readonly bytes: number
@@ -46,7 +50,7 @@ export class MessageQueue {
     return (
       this.#tail - this.#head < this.marks.messages &&
       this.bytes < this.marks.bytes &&
-      this.#budget.bytes < this.#budget.limit
+      (this.#budget.bytes < this.#budget.limit || this.#tail === this.#head)
     )
   }
 
@@ -65,7 +69,7 @@ export class MessageQueue {
     return (
       this.#tail - this.#head <= this.lowMark &&
       this.bytes <= this.marks.bytes / 2 &&
-      this.#budget.bytes < this.#budget.limit
+      (this.#budget.bytes < this.#budget.limit || this.#tail === this.#head)
     )
   }
 

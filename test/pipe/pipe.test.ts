@@ -213,6 +213,7 @@ describe("the socket's face of a pipe", () => {
     const { pipe: hog } = make({ budget })
     const { pipe, owner } = make({ budget })
     hog.push(message(2000))
+    pipe.push(message())
     expect(pipe.hasRoom).toBe(false)
     expect(pipe.hasRoom).toBe(false)
     hog.outbound.shift()
@@ -223,7 +224,8 @@ describe("the socket's face of a pipe", () => {
   it("LIMIT-9: waits for the budget also when that ran out while it waited for its own mark", () => {
     const budget = new Budget(1000)
     const { pipe: hog } = make({ budget })
-    const { pipe, owner } = make({ budget, out: 1 })
+    const { pipe, owner } = make({ budget, out: 2 })
+    pipe.push(message())
     pipe.push(message())
     expect(pipe.hasRoom).toBe(false)
     hog.push(message(2000))
@@ -285,7 +287,6 @@ describe("the session's face of a pipe", () => {
     const { pipe, link } = make({ budget })
     hog.deliver(message(2000))
     expect(pipe.deliver(message())).toBe(false)
-    pipe.pop()
     expect(link.log).toEqual([])
     hog.pop()
     expect(link.log).toEqual(["resume"])
@@ -294,7 +295,8 @@ describe("the session's face of a pipe", () => {
   it("LIMIT-9: goes on also when the budget ran out while it was full for its own mark", () => {
     const budget = new Budget(1000)
     const { pipe: hog } = make({ budget })
-    const { pipe, link } = make({ budget, in: 1 })
+    const { pipe, link } = make({ budget, in: 2 })
+    expect(pipe.deliver(message())).toBe(true)
     expect(pipe.deliver(message())).toBe(false)
     hog.deliver(message(2000))
     pipe.pop()
@@ -325,7 +327,7 @@ describe("a pipe whose connection was made anew", () => {
     other.deliver(message(2000))
     const left = [message(1), message(2), message(3)]
     const before = leftover(budget, [...left])
-    expect(before.inbound.length).toBe(0)
+    expect(before.inbound.length).toBe(1)
     const { pipe: after } = make({ budget })
     after.follow(before)
     expect(after.predecessor).toBe(before)
@@ -341,18 +343,24 @@ describe("a pipe whose connection was made anew", () => {
   })
 })
 
-describe("room for an answer", () => {
-  it("T14: is there when nothing is queued for the peer, whatever takes up the budget", () => {
+describe("an exhausted budget", () => {
+  it("T14: leaves an empty queue one message, either way: it may be the one that makes room again", () => {
     const budget = new Budget(1000)
     const { pipe: hog } = make({ budget })
-    const { pipe, owner } = make({ budget })
+    const { pipe, owner, link } = make({ budget })
     hog.deliver(message(2000))
-    expect([pipe.hasRoom, pipe.hasRoomForAnswer]).toEqual([false, true])
+    expect(pipe.hasRoom).toBe(true)
     pipe.push(message())
-    expect(pipe.hasRoomForAnswer).toBe(false)
+    expect(pipe.hasRoom).toBe(false)
     pipe.outbound.shift()
     pipe.relieve()
     expect(owner.log).toContain("writable")
-    expect(pipe.hasRoomForAnswer).toBe(true)
+    expect(pipe.hasRoom).toBe(true)
+
+    expect(pipe.wantsMore).toBe(true)
+    expect(pipe.deliver(message())).toBe(false)
+    pipe.pop()
+    expect(link.log).toContain("resume")
+    expect(pipe.wantsMore).toBe(true)
   })
 })

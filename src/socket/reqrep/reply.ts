@@ -131,7 +131,7 @@ export class Reply<S = MessageLike, R = Same<MessageLike, S, Message, S>> extend
       throw new StateError("The request was answered while this answer waited")
     }
     const { pipe, envelope } = owed
-    if (pipe.state === "ready" && !pipe.hasRoomForAnswer) {
+    if (pipe.state === "ready" && !pipe.hasRoom) {
       this.#waiting.set(message, owed)
       return pipe
     }

@@ -228,7 +228,7 @@ export class Service {
     const lane = this.#lanes.get(name)
     for (let job = lane?.[0]; lane !== undefined && job?.answer !== undefined; job = lane[0]) {
       const { pipe } = job.request
-      if (job.answer !== null && pipe.state === "ready" && !pipe.hasRoomForAnswer) {
+      if (job.answer !== null && pipe.state === "ready" && !pipe.hasRoom) {
         this.#waitForRoom(job, name)
         return
       }
