@@ -22,4 +22,5 @@ export const FIGURES: readonly Figure[] = [
   { ids: ["B11"], title: "connections that come and go", load: () => import("./cycles.ts") },
   { ids: ["B13"], title: "10 000 clients come back", load: () => import("./reconnect-storm.ts") },
   { ids: ["B15"], title: "CURVE and whoever holds the wire", load: () => import("./alteration.ts") },
+  { ids: ["B16"], title: "secrets in what is printed", load: () => import("./secrets.ts") },
 ]
