@@ -14,9 +14,6 @@ export function questions(world: World): Plan[] {
     role: requestRole(world),
     options: {
       ...optionsOf(world, true, true),
-      // Questions that take up all of what both directions may hold leave no room for the answers, and a Reply that
-      // cannot answer reads no questions: so it is, and not for the simulation to find out.
-      maxBufferedBytes: 0,
       immediate: random.once(4),
       correlate: !random.once(4),
       ...(random.once(3) && { balance: "least-loaded", window: random.pick([4, 256]) }),

@@ -39,8 +39,8 @@ export class SimulatedStream implements ByteStream {
   readonly owner: number
   readonly name: string
   /** Messages handed to `write`, and messages handed to the handler. */
-  readonly offered = new MarkCounter()
-  readonly handed = new MarkCounter()
+  readonly offered: MarkCounter = new MarkCounter()
+  readonly handed: MarkCounter = new MarkCounter()
   readonly #world: StreamWorld
   readonly #weather: Weather
   #other: SimulatedStream | undefined

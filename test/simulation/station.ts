@@ -60,7 +60,7 @@ export class Station {
   waiting = 0
   closing = false
   /** What the simulation remembers of what this station is: subscriptions, for instance. */
-  readonly wishes = new Map<string, number>()
+  readonly wishes: Map<string, number> = new Map<string, number>()
   wishedAt = -1
   readonly #actors = new Set<Promise<void>>()
   /** How rarely it does other things for long. */
@@ -181,7 +181,8 @@ export class Station {
         world.fail(`${this.name} has ${queuedMessages} messages of a peer, allowed are ${most}`)
     }
     const { queuedBytes } = this.socket.stats
-    const mostBytes = (Number(maxBufferedBytes) || Number.POSITIVE_INFINITY) + LARGEST * (this.socket.peers.length + 1)
+    const mostBytes =
+      (Number(maxBufferedBytes) || Number.POSITIVE_INFINITY) + LARGEST * (2 * this.socket.peers.length + 1)
     if (!plan.role.inherits && queuedBytes > mostBytes) {
       world.fail(`${this.name} holds ${queuedBytes} octets, allowed are ${mostBytes}`)
     }
