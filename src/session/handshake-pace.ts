@@ -33,10 +33,9 @@ export class HandshakePace {
     return true
   }
 
-  /** The step is wanted no more. */
+  /** The step is wanted no more. If it ran in this turn it goes on counting: those that fail take as long as others. */
   forget(step: () => void): void {
     this.#waiting.delete(step)
-    this.#served.delete(step)
   }
 
   #begin(began: number, allowance: number): void {

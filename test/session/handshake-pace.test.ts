@@ -135,6 +135,20 @@ describe("HandshakePace", () => {
     expect(pace.run(leaving)).toBe(true)
   })
 
+  it("T12: counts those that ran and were given up at once, so that illegal handshakes wait like legal ones", () => {
+    const failing = (name: string) => {
+      const step = (): void => {
+        stage.step(name, 50)()
+        pace.forget(step)
+      }
+      return step
+    }
+    for (let i = 0; i < 10; i++) pace.run(failing(`${i}`))
+    expect(stage.ran).toEqual(numbers(0, 4))
+    expect(stage.turn()).toEqual(numbers(4, 8))
+    expect(stage.turn()).toEqual(numbers(8, 10))
+  })
+
   it("goes on after a step that throws", () => {
     flood(4, 50)
     pace.run(() => {
