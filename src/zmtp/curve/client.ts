@@ -78,6 +78,7 @@ export class CurveClient implements Mechanism {
   dispose(): void {
     this.#transient.secretKey.fill(0)
     this.#key?.fill(0)
+    this.protection?.dispose()
   }
 
   /** Version 1.0, zeros that make it longer than the answer, C', and a box that proves who can answer. */

@@ -35,6 +35,7 @@ export class CurveProtection implements Protection {
   readonly #received: NonceCounter
   readonly #sending: Bytes
   readonly #receiving: Bytes
+  #over = false
 
   constructor({ side, boxes, key, sent, received }: CurveProtectionSetup) {
     this.#boxes = boxes
@@ -45,7 +46,14 @@ export class CurveProtection implements Protection {
     this.#receiving = nonceOf(PREFIX[side === "client" ? "server" : "client"])
   }
 
+  /** The connection is over: its key is overwritten. Everybody knows what is left, so nothing is sealed or opened. */
+  dispose(): void {
+    this.#over = true
+    this.#key.fill(0)
+  }
+
   seal(flags: number, body: Bytes, target: Bytes, offset: number): void {
+    if (this.#over) throw keyless()
     copy(MESSAGE, target, offset)
     this.#sent.next(this.#sending, target, offset + MESSAGE.length)
     target[offset + FLAGS_AT] = flags
@@ -54,6 +62,7 @@ export class CurveProtection implements Protection {
   }
 
   open(sealed: Bytes): Bytes {
+    if (this.#over) throw keyless()
     const { length } = sealed
     if (length < BODY_AT) throw new ProtocolError(`A MESSAGE has at least ${BODY_AT} octets, the peer's ${length}`)
     for (let i = 0; i < MESSAGE.length; i++) {
@@ -67,4 +76,8 @@ export class CurveProtection implements Protection {
     this.openedFlags = (sealed[FLAGS_AT] as number) & (MORE | SEALED_COMMAND)
     return view(sealed.buffer, sealed.byteOffset + BODY_AT, length - BODY_AT)
   }
+}
+
+function keyless(): ProtocolError {
+  return new ProtocolError("The connection is over, and its key is gone")
 }

@@ -79,6 +79,7 @@ export class CurveServer implements Mechanism {
 
   dispose(): void {
     this.#key.fill(0)
+    this.protection?.dispose()
   }
 
   #hello(body: Bytes, data: Bytes): void {

@@ -254,6 +254,14 @@ describe("the client of CURVE", () => {
     expect(produced(client).toString("latin1", 0, 9)).toBe("\x08INITIATE")
   })
 
+  it("CURVE-39: neither seals nor opens anything once it is disposed of", () => {
+    const { client, server } = established()
+    const { protection } = client
+    client.dispose()
+    expect(() => protection?.open(server.message("late"))).toThrow(/its key is gone/)
+    expect(() => protection?.seal(0, Buffer.from("late"), Buffer.alloc(100), 0)).toThrow(/its key is gone/)
+  })
+
   it("CURVE-39: overwrites what is secret, wherever the handshake ended", () => {
     for (const go of [both, greeted, introduced, established]) {
       const primitives = new WatchedPrimitives(portable)

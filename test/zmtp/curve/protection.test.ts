@@ -160,6 +160,15 @@ describe("what CURVE puts around a frame", () => {
     expect(() => make("server").open(Buffer.concat([whole, Buffer.of(0)]))).toThrow(ProtocolError)
   })
 
+  it("CURVE-39: seals and opens nothing once its key was overwritten", () => {
+    const protection = make("server")
+    protection.dispose()
+    const nonce = rawNonce("CurveZMQMESSAGEC", 1n)
+    const forged = named("MESSAGE", counter(1n), secretBox(Buffer.from("\0forged"), nonce, Buffer.alloc(32)))
+    expect(() => protection.open(forged)).toThrow(ProtocolError)
+    expect(() => sealed(protection, "secret")).toThrow(ProtocolError)
+  })
+
   it("carries everything of all sizes, both ways at once", () => {
     const client = make("client")
     const server = make("server")

@@ -385,6 +385,14 @@ describe("the server of CURVE: afterwards", () => {
     expect(server.protection?.open(client.message("later", { nonce: 9n }))?.toString()).toBe("later")
   })
 
+  it("CURVE-39: neither seals nor opens anything once it is disposed of", () => {
+    const { client, server } = established()
+    const { protection } = server
+    server.dispose()
+    expect(() => protection?.open(client.message("late"))).toThrow(/its key is gone/)
+    expect(() => protection?.seal(0, Buffer.from("late"), Buffer.alloc(100), 0)).toThrow(/its key is gone/)
+  })
+
   it("CURVE-39: what is secret is overwritten, wherever the handshake ended", () => {
     const ends: ((setup: Setup) => Both)[] = [
       welcomed,
