@@ -23,6 +23,8 @@ export type Found = typeof NEED_DATA | typeof MESSAGE | typeof COMMAND_FRAME
 const SMALL = 512 + 48
 /** With the objects around it, a frame that is kept holds on to 8 KiB. */
 const PIECE = 7680
+/** Chunks that wait are gathered up to this size. */
+const GATHERED = 1024
 /** A cut body starts with a buffer of at most this size, which grows sixteenfold once it is full. */
 const FIRST_BODY = 64 * 1024
 /** From this size on the rest of a body is worth a read of its own, straight to its place. */
@@ -90,7 +92,7 @@ export class Decoder {
   push(chunk: Bytes): void {
     if (chunk.length === 0) return
     if (this.#offset === this.#chunk.length && this.#waiting.length === 0) this.#open(chunk, true)
-    else this.#waiting.push(clone(chunk))
+    else this.#wait(chunk)
   }
 
   /** The memory of the chunk is wanted back: what was not looked at yet is copied. */
@@ -281,6 +283,21 @@ export class Decoder {
     this.#offset = 0
     this.#pieceFrom = this.#pieceTo = 0
     this.#large = undefined
+  }
+
+  /** Small chunks wait together: octets that come one by one would each take the memory of many. */
+  #wait(chunk: Bytes): void {
+    const waiting = this.#waiting
+    const last = waiting.at(-1)
+    const size = last === undefined ? Number.POSITIVE_INFINITY : last.length + chunk.length
+    if (last === undefined || size > GATHERED) {
+      waiting.push(clone(chunk))
+      return
+    }
+    const both = allocate(size)
+    copy(last, both, 0)
+    copy(chunk, both, last.length)
+    waiting[waiting.length - 1] = both
   }
 
   #advance(): boolean {

@@ -468,4 +468,22 @@ describe("the memory of frames that are kept", () => {
     expect([one, two, three].map((each) => each?.length)).toEqual([0, 0, 0])
     expect(one === two && two === three).toBe(true)
   })
+
+  it("B3: octets that come one by one and wait are gathered, and take no memory each", () => {
+    const decoder = new Decoder(LIMITS)
+    const stream = octets(...Array.from({ length: 1000 }, (_, i) => short(0, Buffer.of(i, i >> 8))))
+    for (const octet of stream) {
+      decoder.push(Buffer.of(octet))
+      decoder.keep()
+    }
+    const memories = new Set<ArrayBufferLike>()
+    for (let i = 0; i < 1000; i++) {
+      expect(decoder.next()).toBe(MESSAGE)
+      expect(decoder.message).toEqual([Buffer.of(i, i >> 8)])
+      memories.add((decoder.message[0] as Buffer).buffer)
+    }
+    expect(decoder.next()).toBe(NEED_DATA)
+    // Cut bodies have a memory of their own: at most one where a gathering ends.
+    expect(memories.size).toBeLessThan(10)
+  })
 })
