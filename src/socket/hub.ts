@@ -391,8 +391,10 @@ export class Hub implements SocketHost, PipeOwner {
       )
     }
     await null
-    this.inbox?.discard((count, pipe) => this.dropped("unread", count, pipe))
+    // Parting with one peer can send what is queued for it through another pipe: none takes anything any more.
+    for (const pipe of this.ready) pipe.link?.halt()
     for (const pipe of this.ready) this.#dismiss(pipe)
+    this.inbox?.discard((count, pipe) => this.dropped("unread", count, pipe))
     const ended = new Promise<void>((resolve) => {
       this.#settled = resolve
     })

@@ -89,6 +89,8 @@ export class Station {
       if (plan.role.inherits && this.#crowded) world.ledger.senderDisturbed(this.name, world.clock.now)
       // Whoever was accepted comes back as somebody else, and what he sent before is read in turn with what he sends.
       if (plan.binds.includes(endpoint)) world.ledger.receiverDisturbed(this.name, world.clock.now)
+      // And he may be back before it was noticed that he had left.
+      else world.ledger.senderDisturbed(this.name, world.clock.now)
       if (this.#undisturbed) {
         world.fail(`${this.name} lost a peer though nothing had happened: ${error?.message}`)
       }

@@ -46,6 +46,28 @@ describe("a socket that parts with an endpoint", () => {
   })
 })
 
+describe("a Pull that is closed", () => {
+  it("takes nothing more through one connection while it parts with another", async () => {
+    const pull = new Pull({ receiveHighWaterMark: 1 })
+    await using push = new Push({ sendHighWaterMark: 3, reconnectInterval: -1, linger: 0 })
+    const endpoint = await pull.bind(name())
+    for (let peers = 1; peers <= 3; peers++) {
+      push.connect(endpoint)
+      await push.waitForPeers(peers)
+    }
+    let sent = 0
+    while (push.trySend(`${sent}`)) sent++
+    expect(sent).toBe(12)
+    await pull.close()
+    const { messagesReceived, dropped, queuedMessages } = pull.stats
+    expect({ messagesReceived, unread: dropped.unread, queuedMessages }).toEqual({
+      messagesReceived: 3,
+      unread: 3,
+      queuedMessages: 0,
+    })
+  })
+})
+
 describe("an XPublisher that is closed", () => {
   it("holds nothing, though subscriptions end by that", async () => {
     const there = name()

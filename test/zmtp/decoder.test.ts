@@ -486,4 +486,11 @@ describe("the memory of frames that are kept", () => {
     // Cut bodies have a memory of their own: at most one where a gathering ends.
     expect(memories.size).toBeLessThan(10)
   })
+
+  it("T14: what was found last is not kept once there is nothing more", () => {
+    const decoder = new Decoder(LIMITS)
+    decoder.push(octets(long(0, body(100_000)), short(4, "\x01Xyz")))
+    while (decoder.next() !== NEED_DATA);
+    expect([decoder.message.length, decoder.command.length]).toEqual([0, 0])
+  })
 })

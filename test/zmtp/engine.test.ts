@@ -723,3 +723,14 @@ describe("a mechanism that protects traffic", () => {
     expect(log).toEqual(["ready PUSH", "ready PULL", `message secret|${"y".repeat(300)}`, "ping 0 z"])
   })
 })
+
+describe("what was given out", () => {
+  it("T14: is kept no longer than until there is nothing more", () => {
+    const engine = new Engine("XPUB", nullOf("XPUB"), LIMITS)
+    const subscribe = command("SUBSCRIBE", "topic")
+    const ping = command("PING", Buffer.concat([Buffer.alloc(2), Buffer.from("context")]))
+    engine.push(Buffer.concat([greeting(), ready("XSUB"), message(Buffer.alloc(100_000)), subscribe, ping]))
+    while (engine.next() !== NOTHING);
+    expect([engine.message.length, engine.topic.length, engine.context.length]).toEqual([0, 0, 0])
+  })
+})
