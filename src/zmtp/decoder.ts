@@ -50,10 +50,12 @@ export class LimitError extends ProtocolError {
   }
 }
 
+const NO_MESSAGE: Message = []
+
 export class Decoder {
-  /** The message found last. */
-  message: Message = []
-  /** The body of the command found last. */
+  /** The message found last, until the next call of `next`. */
+  message: Message = NO_MESSAGE
+  /** The body of the command found last, until the next call of `next`. */
   command: Bytes = EMPTY
   readonly #limits: DecoderLimits
   // What is being read, and what waits behind it.
@@ -289,13 +291,19 @@ export class Decoder {
   #wait(chunk: Bytes): void {
     const waiting = this.#waiting
     const last = waiting.at(-1)
-    const size = last === undefined ? Number.POSITIVE_INFINITY : last.length + chunk.length
-    if (last === undefined || size > GATHERED) {
+    if (last === undefined || last.length + chunk.length > GATHERED) {
       waiting.push(clone(chunk))
       return
     }
-    const both = allocate(size)
-    copy(last, both, 0)
+    // Each has a memory of its own, which may have room behind what waits.
+    const size = last.length + chunk.length
+    let memory = last.buffer
+    if (size > memory.byteLength) {
+      const larger = allocate(Math.min(size * 2, GATHERED))
+      copy(last, larger, 0)
+      memory = larger.buffer
+    }
+    const both = view(memory, 0, size)
     copy(chunk, both, last.length)
     waiting[waiting.length - 1] = both
   }
@@ -304,6 +312,9 @@ export class Decoder {
     const chunk = this.#waiting.shift()
     if (chunk === undefined) {
       this.#forget()
+      // Whoever took them has them: a peer that says no more must not keep its last message in memory.
+      this.message = NO_MESSAGE
+      this.command = EMPTY
       return false
     }
     this.#open(chunk, false)

@@ -206,6 +206,9 @@ export class Engine {
             : this.#open(this.#protection, this.#decoder.command)
         if (meaning !== NOTHING) return meaning
       } else {
+        // As the decoder, keeps nothing that was given out already.
+        this.message = this.#decoder.message
+        this.topic = this.context = EMPTY
         return NOTHING
       }
     }
