@@ -87,6 +87,7 @@ export class Engine {
   #protection: Protection | undefined
   #handshakeOctets = 0
   #greeted = false
+  #begun = false
   #asked = false
   #outgoing: Bytes[] = []
   // A message of sealed frames of which not all are here.
@@ -116,7 +117,6 @@ export class Engine {
         checkMechanism(greeting, this.#mechanism.name)
         this.minor = greeting.major > 3 ? 1 : greeting.minor
         this.phase = "handshake"
-        this.#converse()
       }
     }
     this.#decoder.push(offset === 0 ? chunk : chunk.subarray(offset))
@@ -227,6 +227,11 @@ export class Engine {
 
   #handshake(): Meaning | undefined {
     const mechanism = this.#mechanism
+    // Here and not in push: who begins may have to compute, and when that is done is decided by who asks.
+    if (!this.#begun) {
+      this.#begun = true
+      this.#converse()
+    }
     if (mechanism.status === "ready") {
       this.#judgePeer(mechanism.metadata ?? new Map())
       this.phase = "traffic"

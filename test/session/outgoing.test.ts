@@ -3,7 +3,7 @@ import type { Pipe } from "../../src/pipe/pipe.ts"
 import { Outgoing } from "../../src/session/outgoing.ts"
 import { SharedBatch } from "../../src/session/shared-batch.ts"
 import { type Batch, releaseBatch } from "../../src/zmtp/encoder.ts"
-import { Engine } from "../../src/zmtp/engine.ts"
+import { Engine, NOTHING } from "../../src/zmtp/engine.ts"
 import { greeting, ready } from "../support/raw-peer.ts"
 import { nullOf, RecordingHub, saidIn } from "../support/session-rig.ts"
 
@@ -43,6 +43,7 @@ describe("Outgoing", () => {
     expect(octets(outgoing.next()).equals(greeting())).toBe(true)
     expect(outgoing.next()).toBeUndefined()
     engine.push(greeting())
+    expect(engine.next()).toBe(NOTHING)
     expect(octets(outgoing.next()).equals(ready("PUSH"))).toBe(true)
     expect(outgoing.next()).toBeUndefined()
     engine.push(ready("PULL"))

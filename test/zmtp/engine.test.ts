@@ -1,5 +1,5 @@
 import fc from "fast-check"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { EMPTY } from "../../src/bytes.ts"
 import { HandshakeError, ProtocolError } from "../../src/errors.ts"
 import { compatible, SOCKET_TYPES, type SocketType } from "../../src/socket-type.ts"
@@ -732,5 +732,17 @@ describe("what was given out", () => {
     engine.push(Buffer.concat([greeting(), ready("XSUB"), message(Buffer.alloc(100_000)), subscribe, ping]))
     while (engine.next() !== NOTHING);
     expect([engine.message.length, engine.topic.length, engine.context.length]).toEqual([0, 0, 0])
+  })
+})
+
+describe("who begins the handshake", () => {
+  it("T12: computes nothing while octets are taken, only when their meaning is asked for", () => {
+    const mechanism = nullOf("PUSH")
+    const produce = vi.spyOn(mechanism, "produce")
+    const engine = new Engine("PUSH", mechanism, LIMITS)
+    engine.push(greeting())
+    expect(produce).not.toHaveBeenCalled()
+    expect(engine.next()).toBe(NOTHING)
+    expect(produce).toHaveBeenCalled()
   })
 })

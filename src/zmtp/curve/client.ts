@@ -38,8 +38,8 @@ export class CurveClient implements Mechanism {
   readonly #setup: MechanismSetup
   readonly #primitives: Primitives
   readonly #keys: CurveClientKeys
-  /** Of this connection alone. */
-  readonly #transient: KeyPair
+  /** Of this connection alone; made for HELLO, since connections that never get there must cost nothing. */
+  #transient: KeyPair | undefined
   readonly #sent = new NonceCounter()
   readonly #received = new NonceCounter()
   #next: "HELLO" | "WELCOME" | "INITIATE" | "READY" = "HELLO"
@@ -52,7 +52,6 @@ export class CurveClient implements Mechanism {
     this.#setup = setup
     this.#primitives = primitives
     this.#keys = keys
-    this.#transient = primitives.keyPair()
   }
 
   produce(): Bytes | undefined {
@@ -76,7 +75,7 @@ export class CurveClient implements Mechanism {
   }
 
   dispose(): void {
-    this.#transient.secretKey.fill(0)
+    this.#transient?.secretKey.fill(0)
     this.#key?.fill(0)
     this.protection?.dispose()
   }
@@ -86,6 +85,7 @@ export class CurveClient implements Mechanism {
     const data = allocate(HELLO_KEY_AT + KEY + SHORT_NONCE + TAG + HELLO_SIGNED)
     data.fill(0)
     data[0] = 1
+    this.#transient = this.#primitives.keyPair()
     copy(this.#transient.publicKey, data, HELLO_KEY_AT)
     const nonce = nonceOf(HELLO_NONCE)
     this.#sent.next(nonce, data, HELLO_KEY_AT + KEY)
@@ -124,7 +124,7 @@ export class CurveClient implements Mechanism {
     const long = data.subarray(at, at + LONG_NONCE)
     this.#primitives.randomize(long)
     at += LONG_NONCE
-    copy(this.#transient.publicKey, data, at + TAG)
+    copy((this.#transient as KeyPair).publicKey, data, at + TAG)
     copy(this.#keys.serverKey, data, at + TAG + KEY)
     const vouching = agreeOn(this.#primitives, this.#keys.secretKey, this.#serverTransient as Bytes)
     this.#primitives.seal(data, at, KEY + KEY, nonceFrom(VOUCH_NONCE, long, 0, LONG_NONCE), vouching)
@@ -153,11 +153,11 @@ export class CurveClient implements Mechanism {
       sent: this.#sent,
       received: this.#received,
     })
-    this.#transient.secretKey.fill(0)
+    this.#transient?.secretKey.fill(0)
     this.status = "ready"
   }
 
   #agree(publicKey: Bytes): Bytes {
-    return agreeOn(this.#primitives, this.#transient.secretKey, publicKey)
+    return agreeOn(this.#primitives, (this.#transient as KeyPair).secretKey, publicKey)
   }
 }

@@ -263,7 +263,7 @@ describe("the client of CURVE", () => {
   })
 
   it("CURVE-39: overwrites what is secret, wherever the handshake ended", () => {
-    for (const go of [both, greeted, introduced, established]) {
+    for (const go of [greeted, introduced, established]) {
       const primitives = new WatchedPrimitives(portable)
       const { client } = go({ primitives })
       client.dispose()
@@ -272,6 +272,13 @@ describe("the client of CURVE", () => {
         primitives.secrets.map(() => "00".repeat(32)),
       )
     }
+  })
+
+  it("CURVE-3, T12: makes no key before it has to say HELLO", () => {
+    const primitives = new WatchedPrimitives(portable)
+    const { client } = both({ primitives })
+    expect(primitives.secrets).toEqual([])
+    client.dispose()
   })
 
   it("CURVE-3, CURVE-39: keeps nothing but the key of the connection once it is ready", () => {
