@@ -1,7 +1,7 @@
 // Which library does the cryptography of this process: libsodium as WebAssembly, which comes along, and for boxes
 // sodium-native where it is installed. Chosen once, when CURVE is first configured; nobody else loads any of it.
 
-import { allocate, type Bytes, equal } from "../bytes.ts"
+import { allocate, type Bytes, clone, equal } from "../bytes.ts"
 import { type Boxes, KEY, type KeyPair, NONCE, type Primitives, TAG } from "../zmtp/curve/primitives.ts"
 import { loadLibsodium } from "./libsodium.ts"
 import { loadSodiumNative } from "./sodium-native.ts"
@@ -37,14 +37,28 @@ async function load(): Promise<Provider> {
   return loaded
 }
 
-/** Whether two libraries make the same box of the same octets: what does not is not used. */
+/** Whether a library does what the other one does: one that makes other boxes, opens all, or throws is not used. */
 function sameBoxes(one: Boxes, other: Boxes): boolean {
-  const boxes = [one, other].map((boxes) => {
-    const box = filled(TAG + 100, 1)
-    boxes.seal(box, 0, 100, filled(NONCE, 2), filled(KEY, 3))
-    return box
-  })
-  return equal(boxes[0] as Bytes, boxes[1] as Bytes)
+  const size = 100
+  const nonce = filled(NONCE, 2)
+  const key = filled(KEY, 3)
+  const plain = filled(TAG + size, 1)
+  const box = clone(plain)
+  const its = clone(plain)
+  try {
+    one.seal(box, 0, size, nonce, key)
+    other.seal(its, 0, size, nonce, key)
+    if (!equal(its, box)) return false
+    const opens = other.open(its, 0, its.length, nonce, key)
+    const forged = box.fill((box[TAG] as number) ^ 1, TAG, TAG + 1) as Bytes
+    return (
+      opens === true &&
+      equal(its.subarray(TAG), plain.subarray(TAG)) &&
+      other.open(forged, 0, forged.length, nonce, key) === false
+    )
+  } catch {
+    return false
+  }
 }
 
 function filled(size: number, octet: number): Bytes {

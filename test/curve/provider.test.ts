@@ -80,6 +80,33 @@ describe("the library behind CURVE", () => {
       expect(works(primitives)).toBe(true)
     }
   })
+
+  it("CURVE-19: is what comes along where sodium-native throws, or opens what was forged, or opens nothing", async () => {
+    const { loadSodiumNative } = await import("../../src/curve/sodium-native.ts")
+    const real = (await loadSodiumNative()) as Boxes
+    const fails = (): never => {
+      throw new Error("another version")
+    }
+    const wrong: Boxes[] = [
+      { seal: fails, open: fails },
+      { seal: real.seal.bind(real), open: fails },
+      { seal: real.seal.bind(real), open: () => true },
+      { seal: real.seal.bind(real), open: () => false },
+      {
+        seal: real.seal.bind(real),
+        open: (...given) => {
+          real.open(...given)
+          return true
+        },
+      },
+    ]
+    for (const boxes of wrong) {
+      const { loadProvider } = await fresh(async () => boxes)
+      const { name, primitives } = await loadProvider()
+      expect(name).toBe("libsodium (WebAssembly)")
+      expect(works(primitives)).toBe(true)
+    }
+  })
 })
 
 describe("sodium-native", () => {
