@@ -247,6 +247,7 @@ export class Session implements StreamHandler, Link {
   /** The peer has named itself: somebody has to say whether it may come in. */
   #ask(): void {
     const { security, maxPendingHandshakes, handshakeInterval } = this.#host.options
+    const unlimited = this.#deadline === undefined
     this.#deadline ??= after(ANSWER_DEADLINE, () =>
       this.abort(new TimeoutError(`Whether the peer may come in was not answered within ${ANSWER_DEADLINE} ms`)),
     )
@@ -258,6 +259,10 @@ export class Session implements StreamHandler, Link {
       if (error !== undefined) {
         this.#fail(error)
         return
+      }
+      if (unlimited) {
+        cancel(this.#deadline)
+        this.#deadline = undefined
       }
       try {
         this.#engine.admit()
