@@ -153,6 +153,7 @@ export class Engine {
       encoder.raw(encodeGreeting(this.#mechanism.name, this.#mechanism.asServer))
       this.#greeted = true
     }
+    if (this.phase === "handshake") this.#begin()
     if (this.#outgoing.length > 0) {
       for (const body of this.#outgoing) encoder.handshake(body)
       this.#outgoing = []
@@ -227,11 +228,7 @@ export class Engine {
 
   #handshake(): Meaning | undefined {
     const mechanism = this.#mechanism
-    // Here and not in push: who begins may have to compute, and when that is done is decided by who asks.
-    if (!this.#begun) {
-      this.#begun = true
-      this.#converse()
-    }
+    this.#begin()
     if (mechanism.status === "ready") {
       this.#judgePeer(mechanism.metadata ?? new Map())
       this.phase = "traffic"
@@ -277,6 +274,13 @@ export class Engine {
     }
     if (this.#decoder.incomplete) throw tooEarly()
     return found
+  }
+
+  /** Not in `push`: who speaks first may have to compute, and it is for who asks to say when. */
+  #begin(): void {
+    if (this.#begun) return
+    this.#begun = true
+    this.#converse()
   }
 
   /** Lets the mechanism say what it can, before anything else of the peer is looked at. */
