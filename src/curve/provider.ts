@@ -18,7 +18,11 @@ let loaded: Provider | undefined
 
 /** Loads the libraries, the first time; the same for everybody. */
 export function loadProvider(): Promise<Provider> {
-  loading ??= load()
+  loading ??= load().catch((error: unknown) => {
+    // Another attempt may do better.
+    loading = undefined
+    throw error
+  })
   return loading
 }
 

@@ -4,6 +4,7 @@
 import { MessagingError } from "../errors.ts"
 import type { Binding, ByteStream, Listener, SocketHost } from "../transport/transport.ts"
 import type { Mechanism } from "../zmtp/mechanism.ts"
+import { addressGroup, LOCAL } from "./address-group.ts"
 import { isOutOfFiles } from "./out-of-files.ts"
 import { Session } from "./session.ts"
 import type { SharedBatch } from "./shared-batch.ts"
@@ -115,15 +116,4 @@ export class Acceptor implements Binding {
 /** What came over a limit of ours and was turned away for it. */
 class LimitedError extends MessagingError {
   readonly code = "ECONNREFUSED"
-}
-
-const LOCAL = "local"
-
-/** Connections of one machine are judged together; this machine's own, and all of ipc, by the total alone. */
-function addressGroup(address: string): string {
-  const port = address.lastIndexOf(":")
-  const host = port < 0 ? LOCAL : address.slice(0, port)
-  return host === "[::1]" || host.startsWith("127.") || address.startsWith("/") || address.startsWith("@")
-    ? LOCAL
-    : host
 }

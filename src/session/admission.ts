@@ -3,16 +3,46 @@
 
 import type { Bytes } from "../bytes.ts"
 import { now } from "../clock.ts"
+import type { ResolvedOptions } from "../options.ts"
 import type { Admitted, Security } from "../security/security.ts"
 import { LimitError } from "../zmtp/decoder.ts"
 import { DenialError } from "../zmtp/engine.ts"
 import type { Credentials } from "../zmtp/mechanism.ts"
+import { addressGroup, LOCAL } from "./address-group.ts"
 
 /**
  * The questions without an answer, the oldest first, by who has to answer, each with the time at which that runs out.
  * Connections come and go faster than a slow authorizer answers; one that never answers must not keep out everybody.
  */
-const awaited = new WeakMap<Security, Set<{ readonly until: number }>>()
+const awaited = new WeakMap<Security, Set<Question>>()
+
+/** How long an answer is awaited where the handshake itself has no deadline, ms. */
+export const ANSWER_DEADLINE = 10_000
+
+interface Question {
+  readonly until: number
+  /** Who asks to come in, as limits per address see it. */
+  readonly group: string
+}
+
+/** How many answers may be awaited at once. */
+export interface AdmissionBounds {
+  /** In all, of one security. */
+  readonly most: number
+  /** For peers of one address; this machine's own have the total alone. */
+  readonly mostPerAddress: number
+  /** Milliseconds for which one is awaited. */
+  readonly patience: number
+}
+
+/** What the options of a socket say of it. */
+export function boundsOf(options: Readonly<ResolvedOptions>): AdmissionBounds {
+  return {
+    most: options.maxPendingHandshakes,
+    mostPerAddress: options.maxPendingHandshakesPerAddress,
+    patience: options.handshakeInterval || ANSWER_DEADLINE,
+  }
+}
 
 /** Properties that only we may attach to a peer: what it claims by these names is not passed on. */
 const OURS: readonly string[] = ["user-id", "peer-address"]
@@ -29,20 +59,20 @@ export class Admission {
 
   /**
    * Asks. `settle` is called at most once, perhaps before this returns: without an error when the peer may come in.
-   *
-   * @param most how many answers of this security may be awaited at once, each for `patience` ms
    */
   ask(
     security: Security,
     credentials: Credentials,
     address: string,
-    { most, patience }: { readonly most: number; readonly patience: number },
+    bounds: AdmissionBounds,
     settle: (error?: Error) => void,
   ): void {
     const questions = questionsTo(security)
-    if (questions.size >= most) {
+    const group = addressGroup(address)
+    const limit = limitMet(questions, group, bounds)
+    if (limit !== undefined) {
       this.#wanted = false
-      settle(new LimitError("maxPendingHandshakes", `${questions.size} peers are being judged: ${address} was not`))
+      settle(new LimitError(limit, `${questions.size} peers are being judged: ${address} was not`))
       return
     }
     const answered = (admitted: Admitted | undefined, error?: Error): void => {
@@ -62,7 +92,7 @@ export class Admission {
       answered(answer)
       return
     }
-    const question = { until: now() + patience }
+    const question = { until: now() + bounds.patience, group }
     questions.add(question)
     void answer
       .finally(() => questions.delete(question))
@@ -78,14 +108,23 @@ export class Admission {
 }
 
 /** The questions that wait for an answer of this security, without those that were to have one by now. */
-function questionsTo(security: Security): Set<{ readonly until: number }> {
-  const questions = awaited.get(security) ?? new Set()
+function questionsTo(security: Security): Set<Question> {
+  const questions = awaited.get(security) ?? new Set<Question>()
   awaited.set(security, questions)
   for (const question of questions) {
     if (question.until > now()) break
     questions.delete(question)
   }
   return questions
+}
+
+/** The option whose limit one more question of this group would break. */
+function limitMet(questions: ReadonlySet<Question>, group: string, bounds: AdmissionBounds): string | undefined {
+  if (questions.size >= bounds.most) return "maxPendingHandshakes"
+  if (group === LOCAL || questions.size < bounds.mostPerAddress) return undefined
+  let same = 0
+  for (const question of questions) if (question.group === group) same++
+  return same >= bounds.mostPerAddress ? "maxPendingHandshakesPerAddress" : undefined
 }
 
 /** What a peer claims of itself, under what was attached to it by who judged it. */

@@ -18,6 +18,8 @@ export class Outgoing {
   readonly #host: SocketHost
   readonly #shared: SharedBatch | undefined
   readonly #batchBytes: number
+  /** Messages taken out of the pipe for a batch that is not complete. */
+  unfinished = 0
   #pipe: Pipe | undefined
   #proof: ReadingProof | undefined
 
@@ -37,6 +39,7 @@ export class Outgoing {
   /** The next write's worth: commands first, then messages up to `batchBytes`. */
   next(): Batch | undefined {
     const encoder = this.encoder
+    this.unfinished = 0
     this.#engine.output(encoder)
     const pipe = this.#pipe
     if (pipe === undefined) return encoder.finish()
@@ -78,7 +81,10 @@ export class Outgoing {
   #takeWhole(pipe: Pipe): Message | undefined {
     const charge = pipe.outbound.headCharge
     const message = pipe.outbound.shift() as Message
-    if (chargeOf(message) === charge) return message
+    if (chargeOf(message) === charge) {
+      this.unfinished++
+      return message
+    }
     this.#host.dropped("detached", 1, pipe)
     return undefined
   }

@@ -34,7 +34,7 @@ import {
   SUBSCRIBE,
 } from "../zmtp/engine.ts"
 import type { Mechanism } from "../zmtp/mechanism.ts"
-import { Admission, metadataOf } from "./admission.ts"
+import { Admission, ANSWER_DEADLINE, boundsOf, metadataOf } from "./admission.ts"
 import { handshakePace } from "./handshake-pace.ts"
 import { Heartbeat } from "./heartbeat.ts"
 import { Outgoing } from "./outgoing.ts"
@@ -70,9 +70,6 @@ export interface SessionSetup {
 
 /** After this time without the peer's FIN a finished connection is given up, ms. */
 const FIN_GRACE = 1000
-
-/** How long an answer to who may come in is awaited where the handshake itself has no deadline, ms. */
-const ANSWER_DEADLINE = 10_000
 
 export class Session implements StreamHandler, Link {
   readonly done: Promise<void>
@@ -246,14 +243,14 @@ export class Session implements StreamHandler, Link {
 
   /** The peer has named itself: somebody has to say whether it may come in. */
   #ask(): void {
-    const { security, maxPendingHandshakes, handshakeInterval } = this.#host.options
+    const { security } = this.#host.options
     const unlimited = this.#deadline === undefined
     this.#deadline ??= after(ANSWER_DEADLINE, () =>
       this.abort(new TimeoutError(`Whether the peer may come in was not answered within ${ANSWER_DEADLINE} ms`)),
     )
     this.#admission = new Admission()
     const { credentials } = this.#engine
-    const bounds = { most: maxPendingHandshakes, patience: handshakeInterval || ANSWER_DEADLINE }
+    const bounds = boundsOf(this.#host.options)
     this.#admission.ask(security as Security, credentials, this.#stream.address, bounds, (error) => {
       if (this.#state !== "handshake") return
       if (error !== undefined) {
@@ -313,7 +310,7 @@ export class Session implements StreamHandler, Link {
     this.#leave(error)
     this.#state = "over"
     cancel(this.#deadline)
-    this.#engine.dispose()
+    this.#disposeIfRead()
     const lost = this.#inFlight
     if (lost !== undefined) {
       this.#inFlight = undefined
@@ -349,6 +346,7 @@ export class Session implements StreamHandler, Link {
       this.#writeBatches()
     } catch (error) {
       // A mechanism that can protect nothing more.
+      this.#host.dropped("in-flight", this.#outgoing.unfinished, this.#pipe)
       this.#fail(error)
     } finally {
       this.#writing = false
@@ -409,10 +407,16 @@ export class Session implements StreamHandler, Link {
     } finally {
       this.#pumping = false
     }
+    if (this.#state === "over") this.#disposeIfRead()
     if (this.#paused && !this.#stalled && this.#state === "ready" && !this.#halted) {
       this.#paused = false
       this.#stream.resume()
     }
+  }
+
+  /** The connection is over. What it has brought and nobody has read yet may still have to be opened. */
+  #disposeIfRead(): void {
+    if (this.#deaf || !this.#stalled || this.#engine.idle) this.#engine.dispose()
   }
 
   #read(): void {

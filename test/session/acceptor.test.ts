@@ -141,9 +141,11 @@ describe("LIMIT-2: the handshakes that may be pending", () => {
     },
   )
 
-  it("are counted by host, not by port; IPv6 too", () => {
+  it("are counted by host, not by port; of IPv6 by network", () => {
     const { connect } = rig({ maxPendingHandshakesPerAddress: 2 })
-    const [one, other] = ["[2001:db8::1]", "[2001:db8::2]"].map((host) => [1, 2, 3].map(() => connect(host)))
+    const [one, other] = ["[2001:db8:1::%]", "[2001:db8:2::%]"].map((network) =>
+      [1, 2, 3].map((n) => connect(network.replace("%", `${n}`))),
+    )
     expect(alive(one as MemoryStream[])).toEqual([false, true, true])
     expect(alive(other as MemoryStream[])).toEqual([false, true, true])
   })

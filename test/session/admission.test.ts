@@ -24,7 +24,7 @@ afterEach(() => {
 /** Asks a security that judges like this; what comes of it is gathered. */
 function ask(
   judge: Security["judge"] | Security,
-  bounds = { most: 10, patience: 1000 },
+  bounds = { most: 10, mostPerAddress: 10, patience: 1000 },
 ): { admission: Admission; settled: (Error | undefined)[] } {
   const create = (): never => {
     throw new Error("Nobody connects here")
@@ -122,7 +122,7 @@ describe("Admission", () => {
 
   it("T22: awaits so many answers of one security, and of each for so long", async () => {
     const security = slow()
-    const bounds = { most: 2, patience: 1000 }
+    const bounds = { most: 2, mostPerAddress: 2, patience: 1000 }
     const others = [ask(security, bounds), ask(security, bounds)]
     for (const { admission } of others) admission.cancel()
     expect(ask(security, bounds).settled).toMatchObject([expect.any(LimitError)])
@@ -143,9 +143,26 @@ describe("Admission", () => {
     expect(security.questions).toHaveLength(4)
   })
 
+  it("T22: awaits only so many of them for one address, and lets this machine's own have all", () => {
+    const bounds = { most: 3, mostPerAddress: 2, patience: 1000 }
+    const asked = (security: Security, address: string): (Error | undefined)[] => {
+      const settled: (Error | undefined)[] = []
+      new Admission().ask(security, CREDENTIALS, address, bounds, (error) => settled.push(error))
+      return settled
+    }
+    const security = slow()
+    expect(asked(security, "192.0.2.1:1000")).toEqual([])
+    expect(asked(security, "192.0.2.1:1001")).toEqual([])
+    expect(asked(security, "192.0.2.1:1002")).toMatchObject([{ limit: "maxPendingHandshakesPerAddress" }])
+    expect(asked(security, "192.0.2.2:1000")).toEqual([])
+    expect(asked(security, "192.0.2.3:1000")).toMatchObject([{ limit: "maxPendingHandshakes" }])
+    const local = slow()
+    for (let port = 1; port <= 3; port++) expect(asked(local, `127.0.0.1:${port}`)).toEqual([])
+  })
+
   it("an answer after its time frees no place twice", async () => {
     const security = slow()
-    const bounds = { most: 1, patience: 10 }
+    const bounds = { most: 1, mostPerAddress: 1, patience: 10 }
     ask(security, bounds)
     time += 10
     ask(security, bounds)
