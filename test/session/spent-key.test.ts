@@ -16,20 +16,26 @@ function said(rig: SessionRig): Buffer {
   return octets.subarray(2)
 }
 
+/** A Pull that reads one message at a time, with a client whose handshake is complete. */
+function joined(): { rig: SessionRig; client: RawCurveClient; server: CurveServer } {
+  const keys = rawKeys()
+  const security = curveServer({ ...keys, anyone: true })
+  const metadata = encodeMetadata([["Socket-Type", "PULL"]])
+  const server = new CurveServer({ metadata, limits: LIMITS }, primitives, keys)
+  const options = { heartbeatInterval: 0, receiveHighWaterMark: 1, security }
+  const rig = new SessionRig({ cls: "Pull", options, mechanism: () => server })
+  const client = new RawCurveClient(keys.publicKey)
+  rig.stream.takeWritten()
+  rig.stream.receive(greeting({ mechanism: "CURVE" }), frame(client.hello(), 4))
+  client.takeWelcome(said(rig))
+  rig.stream.receive(frame(client.initiate({ metadata: property("Socket-Type", "PUSH") }), 4))
+  client.takeReady(said(rig))
+  return { rig, client, server }
+}
+
 describe("what a session under CURVE has not read when its connection ends", () => {
   it("CURVE-19, CURVE-39: opens with no key that others know, so that nobody speaks for a peer that has gone", async () => {
-    const keys = rawKeys()
-    const security = curveServer({ ...keys, anyone: true })
-    const metadata = encodeMetadata([["Socket-Type", "PULL"]])
-    const options = { heartbeatInterval: 0, receiveHighWaterMark: 1, security }
-    const mechanism = () => new CurveServer({ metadata, limits: LIMITS }, primitives, keys)
-    const rig = new SessionRig({ cls: "Pull", options, mechanism })
-    const client = new RawCurveClient(keys.publicKey)
-    rig.stream.takeWritten()
-    rig.stream.receive(greeting({ mechanism: "CURVE" }), frame(client.hello(), 4))
-    client.takeWelcome(said(rig))
-    rig.stream.receive(frame(client.initiate({ metadata: property("Socket-Type", "PUSH") }), 4))
-    client.takeReady(said(rig))
+    const { rig, client } = joined()
     expect(rig.established).toBe(1)
 
     // Somebody on the way adds to what the client says, and then cuts the line.
@@ -46,17 +52,7 @@ describe("what a session under CURVE has not read when its connection ends", () 
   })
 
   it("is read all the same, as under NULL, and then the key is gone", async () => {
-    const keys = rawKeys()
-    const metadata = encodeMetadata([["Socket-Type", "PULL"]])
-    const options = { heartbeatInterval: 0, receiveHighWaterMark: 1, security: curveServer({ ...keys, anyone: true }) }
-    const server = new CurveServer({ metadata, limits: LIMITS }, primitives, keys)
-    const rig = new SessionRig({ cls: "Pull", options, mechanism: () => server })
-    const client = new RawCurveClient(keys.publicKey)
-    rig.stream.takeWritten()
-    rig.stream.receive(greeting({ mechanism: "CURVE" }), frame(client.hello(), 4))
-    client.takeWelcome(said(rig))
-    rig.stream.receive(frame(client.initiate({ metadata: property("Socket-Type", "PUSH") }), 4))
-    client.takeReady(said(rig))
+    const { rig, client, server } = joined()
     rig.stream.receive(Buffer.concat(["one", "two", "three"].map((text) => frame(client.message(text)))))
     rig.stream.reset()
     await endOfTick()
