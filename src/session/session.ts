@@ -346,7 +346,8 @@ export class Session implements StreamHandler, Link {
       this.#writeBatches()
     } catch (error) {
       // A mechanism that can protect nothing more.
-      this.#host.dropped("in-flight", this.#outgoing.unfinished, this.#pipe)
+      const lost = this.#outgoing.unfinished
+      if (lost > 0) this.#host.dropped("in-flight", lost, this.#pipe)
       this.#fail(error)
     } finally {
       this.#writing = false
