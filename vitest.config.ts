@@ -6,10 +6,15 @@ const config: ViteUserConfig = {
     alias: [
       { find: /^brokerless$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
       { find: /^brokerless\/curve$/, replacement: fileURLToPath(new URL("./src/curve.ts", import.meta.url)) },
+      { find: /^brokerless\/patterns$/, replacement: fileURLToPath(new URL("./patterns/index.ts", import.meta.url)) },
+      {
+        find: /^brokerless\/patterns\/([^/]+)$/,
+        replacement: `${fileURLToPath(new URL("./patterns", import.meta.url))}/$1/index.ts`,
+      },
     ],
   },
   test: {
-    include: ["test/**/*.test.ts"],
+    include: ["test/**/*.test.ts", "patterns/*/test/**/*.test.ts"],
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 20_000,

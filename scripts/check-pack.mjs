@@ -40,9 +40,12 @@ function pack() {
 
 /** Exactly one .js and one .d.ts per source, and the few papers that go with them. */
 function checkFiles(files) {
-  const sources = readdirSync(join(root, "src"), { recursive: true })
-    .map((path) => path.replaceAll("\\", "/"))
-    .filter((path) => path.endsWith(".ts"))
+  const sources = [
+    ...sourcesOf("src"),
+    ...sourcesOf("patterns")
+      .filter((path) => !path.includes("/test/"))
+      .map((path) => `patterns/${path}`),
+  ]
   const expected = new Set(["package.json", "README.md", "LICENSE", "CHANGELOG.md"])
   for (const source of sources) {
     expected.add(`dist/${source.replace(/\.ts$/, ".js")}`)
@@ -53,6 +56,23 @@ function checkFiles(files) {
   if (surplus.length > 0) fail(`the package holds what it should not: ${surplus.join(", ")}`)
   if (missing.length > 0) fail(`the package lacks: ${missing.join(", ")}`)
   report(`${files.length} files`)
+}
+
+function sourcesOf(folder) {
+  return readdirSync(join(root, folder), { recursive: true })
+    .map((path) => path.replaceAll("\\", "/"))
+    .filter((path) => path.endsWith(".ts"))
+}
+
+/** The names behind an entry of the manifest: each folder of patterns/ for the one that stands for all of them. */
+function entryPoints() {
+  return Object.keys(manifest.exports).flatMap((entry) =>
+    entry.endsWith("/*")
+      ? readdirSync(join(root, entry.slice(0, -2)), { withFileTypes: true })
+          .filter((each) => each.isDirectory())
+          .map((each) => entry.replace("*", each.name))
+      : [entry],
+  )
 }
 
 function checkManifest() {
@@ -118,7 +138,7 @@ function checkModules(consumer) {
     if (provider !== "libsodium (WebAssembly)") fail(`CURVE without sodium-native is done by ${provider}`)
   }
   report("CURVE runs, imported and required")
-  for (const entry of Object.keys(manifest.exports)) {
+  for (const entry of entryPoints()) {
     node(consumer, "--eval", `require(${JSON.stringify(posix.join("brokerless", entry))})`)
   }
   report("every entry point loads")
