@@ -2,7 +2,7 @@
 
 import type { Endpoint } from "./endpoint.ts"
 import { overStreams } from "./session/over-streams.ts"
-import { inproc } from "./transport/inproc.ts"
+import { inproc } from "./transport/inproc/inproc.ts"
 import { ipc } from "./transport/ipc.ts"
 import { tcp } from "./transport/tcp.ts"
 import type { Transport } from "./transport/transport.ts"

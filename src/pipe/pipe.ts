@@ -105,12 +105,16 @@ export class Pipe {
   readonly #resume = (): void => {
     if (!this.#stalled) return
     this.#stalled = false
+    this.#noticed = this.#watcher !== undefined
     this.link?.resume()
   }
   readonly #relieve = (): void => this.relieve()
   #full = false
   #slow = false
   #stalled = false
+  #watcher: (() => void) | undefined
+  /** Whether taking a message is of interest to anybody: it has made room, or somebody counts. */
+  #noticed = false
 
   constructor(setup: PipeSetup, endpoint: string, connecting: boolean) {
     this.owner = setup.owner
@@ -181,11 +185,15 @@ export class Pipe {
   /** The next message from the peer. */
   pop(): Message | undefined {
     const message = this.inbound.shift()
-    if (this.#stalled) {
-      if (this.inbound.relieved) this.#resume()
-      else if (this.#budget.exhausted) this.#budget.await(this.#resume)
-    }
+    if (this.#noticed) this.#notice()
     return message
+  }
+
+  #notice(): void {
+    this.#watcher?.()
+    if (!this.#stalled) return
+    if (this.inbound.relieved) this.#resume()
+    else if (this.#budget.exhausted) this.#budget.await(this.#resume)
   }
 
   // ── the session's face ─────────────────────────────────────────────────────────────────────────────────────────
@@ -207,11 +215,18 @@ export class Pipe {
     if (inbound.length === 1) this.owner.pipeReadable(this)
   }
 
+  /** Calls `watcher` whenever the socket has taken a message out of the inbound queue. */
+  watch(watcher: () => void): void {
+    this.#watcher = watcher
+    this.#noticed = true
+  }
+
   /** Whether the inbound queue takes another message; a "no" is followed by `link.resume`. */
   get wantsMore(): boolean {
     if (this.inbound.hasRoom) return true
     if (!this.#stalled) {
       this.#stalled = true
+      this.#noticed = true
       this.owner.pipeLimited(this, this.#inboundLimit)
     }
     if (this.#budget.exhausted) this.#budget.await(this.#resume)

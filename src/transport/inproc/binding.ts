@@ -1,0 +1,49 @@
+// A bound inproc endpoint: the name is this thread's, for sockets of all threads of the process.
+
+import { EndpointError } from "../../errors.ts"
+import type { Binding, SocketHost } from "../transport.ts"
+import { FULL } from "./directory.ts"
+import type { Bound } from "./meeting.ts"
+import { names } from "./names.ts"
+
+export class InprocBinding implements Binding, Bound {
+  readonly endpoint: string
+  readonly host: SocketHost
+  readonly #name: string
+
+  private constructor(name: string, endpoint: string, host: SocketHost) {
+    this.#name = name
+    this.endpoint = endpoint
+    this.host = host
+  }
+
+  /** Rejects with {@link EndpointError} when the name is taken, in this thread or in another. */
+  static async bind(name: string, endpoint: string, host: SocketHost): Promise<InprocBinding> {
+    const { bound, callers, threads } = names()
+    const binding = new InprocBinding(name, endpoint, host)
+    if (bound.has(name)) throw taken(endpoint)
+    const claimed = await threads.claim(name, () => {
+      if (bound.get(name) === binding) host.monitor.emit({ type: "bind:error", endpoint, error: taken(endpoint) })
+    })
+    if (claimed === FULL) {
+      throw new EndpointError("EADDRNOTAVAIL", endpoint, `${endpoint}: this process has too many names bound already`)
+    }
+    if (!claimed) throw taken(endpoint)
+    bound.set(name, binding)
+    const waiting = callers.get(name)
+    callers.delete(name)
+    for (const caller of waiting ?? []) caller.join(binding)
+    return binding
+  }
+
+  async close(): Promise<void> {
+    const { bound, threads } = names()
+    if (bound.get(this.#name) !== this) return
+    bound.delete(this.#name)
+    threads.release(this.#name)
+  }
+}
+
+function taken(endpoint: string): EndpointError {
+  return new EndpointError("EADDRINUSE", endpoint, `${endpoint} is bound by another socket of this process`)
+}
