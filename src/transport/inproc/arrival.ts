@@ -4,13 +4,13 @@ import { MessagingError } from "../../errors.ts"
 import { compatible, type SocketType } from "../../socket-type.ts"
 import type { Line, Talk } from "./cable.ts"
 import { type Bound, factsOf, type Introduction, introductionOf, joinHost } from "./meeting.ts"
-import { ThreadEnd } from "./thread-end.ts"
+import { type Shared, ThreadEnd } from "./thread-end.ts"
 
 /** What a connecting socket says. */
 export interface Opening {
   readonly name: string
-  /** What both will share, if they meet; see {@link ThreadEnd}. */
-  readonly memory: SharedArrayBuffer
+  /** What both share from now on. */
+  readonly shared: Shared
   readonly introduction: Introduction
 }
 
@@ -31,7 +31,7 @@ export function answerStranger(
     line.say(said)
   }
   if (what === undefined) return answer({ kind: "not now", reason: "" })
-  const { name, memory, introduction } = what as Opening
+  const { name, shared, introduction } = what as Opening
   const found = bound(name)
   if (found === undefined) return answer({ kind: "not now", reason: "The name is not bound any more" })
   const { host, endpoint } = found
@@ -43,7 +43,7 @@ export function answerStranger(
   }
   const own = introductionOf(host)
   const pipe = host.createPipe(endpoint, false)
-  const end = new ThreadEnd(memory, 1, pipe, joinHost(host, pipe), {
+  const end = new ThreadEnd(shared, 1, pipe, joinHost(host, pipe), {
     most: Math.min(own.sends, introduction.receives),
     counting: own.counts,
     counted: introduction.counts,

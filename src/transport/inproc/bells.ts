@@ -95,8 +95,3 @@ export class Bells {
     this.#rung()
   }
 }
-
-/** Says in the name of an end that never came to be, the one that connects, that it is over. */
-export function abandon(memory: SharedArrayBuffer): void {
-  new Bells(memory, 0, () => {}).declare(OVER)
-}

@@ -19,28 +19,25 @@ export class InprocBinding implements Binding, Bound {
 
   /** Rejects with {@link EndpointError} when the name is taken, in this thread or in another. */
   static async bind(name: string, endpoint: string, host: SocketHost): Promise<InprocBinding> {
-    const { bound, callers, threads } = names()
+    const here = names()
     const binding = new InprocBinding(name, endpoint, host)
-    if (bound.has(name)) throw taken(endpoint)
-    const claimed = await threads.claim(name, () => {
-      if (bound.get(name) === binding) host.monitor.emit({ type: "bind:error", endpoint, error: taken(endpoint) })
+    if (here.bound(name) !== undefined) throw taken(endpoint)
+    const claimed = await here.threads.claim(name, () => {
+      if (here.bound(name) === binding) host.monitor.emit({ type: "bind:error", endpoint, error: taken(endpoint) })
     })
     if (claimed === FULL) {
       throw new EndpointError("EADDRNOTAVAIL", endpoint, `${endpoint}: this process has too many names bound already`)
     }
     if (!claimed) throw taken(endpoint)
-    bound.set(name, binding)
-    const waiting = callers.get(name)
-    callers.delete(name)
-    for (const caller of waiting ?? []) caller.join(binding)
+    here.bind(name, binding)
     return binding
   }
 
   async close(): Promise<void> {
-    const { bound, threads } = names()
-    if (bound.get(this.#name) !== this) return
-    bound.delete(this.#name)
-    threads.release(this.#name)
+    const here = names()
+    if (here.bound(this.#name) !== this) return
+    here.unbind(this.#name)
+    here.threads.release(this.#name)
   }
 }
 

@@ -44,10 +44,10 @@ export class Cable {
     port.unref()
   }
 
-  begin(opening: unknown, talk: Talk): Line {
+  begin(opening: unknown, ports: readonly MessagePort[], talk: Talk): Line {
     const id = ++this.#begun
     this.#talks.set(id, talk)
-    this.#say(id, opening)
+    this.#say(id, opening, ports)
     return this.#line(id)
   }
 
@@ -66,8 +66,8 @@ export class Cable {
     return { say: (what) => this.#say(id, what), leave: () => this.#talks.delete(id) }
   }
 
-  #say(talk: number, what: unknown): void {
-    if (!this.#over) this.#port.postMessage({ talk, what } satisfies Note)
+  #say(talk: number, what: unknown, ports: readonly MessagePort[] = []): void {
+    if (!this.#over) this.#port.postMessage({ talk, what } satisfies Note, ports)
   }
 
   #heard({ talk: id, what }: Note): void {

@@ -9,11 +9,10 @@ import type { Pipe } from "../../pipe/pipe.ts"
 import { compatible, legalPeers, type SocketType } from "../../socket-type.ts"
 import type { Connection, SocketHost } from "../transport.ts"
 import type { Answer, Opening } from "./arrival.ts"
-import { abandon } from "./bells.ts"
 import type { Line } from "./cable.ts"
 import { type Bound, factsOf, introductionOf, joinHost } from "./meeting.ts"
 import { type Caller, names } from "./names.ts"
-import { sharedMemory, ThreadEnd } from "./thread-end.ts"
+import { abandon, type Shared, share, ThreadEnd } from "./thread-end.ts"
 
 export class InprocConnection implements Connection, Caller {
   readonly endpoint: string
@@ -86,14 +85,12 @@ export class InprocConnection implements Connection, Caller {
   }
 
   #find(): void {
-    const { bound, callers, threads } = names()
-    const here = bound.get(this.#name)
+    const { threads } = names()
+    const here = names().meet(this.#name, this)
     if (here !== undefined) {
       this.join(here)
       return
     }
-    const waiting = callers.get(this.#name) ?? new Set()
-    callers.set(this.#name, waiting.add(this))
     const thread = threads.find(this.#name)
     if (thread === undefined) this.#host.monitor.emit({ type: "connect:delay", endpoint: this.endpoint })
     const look = (): void => {
@@ -109,8 +106,8 @@ export class InprocConnection implements Connection, Caller {
 
   /** Asks the thread in which the name is bound. */
   #ask(thread: number): void {
-    const memory = sharedMemory()
-    const opening: Opening = { name: this.#name, memory, introduction: introductionOf(this.#host) }
+    const [near, far] = share()
+    const opening: Opening = { name: this.#name, shared: far, introduction: introductionOf(this.#host) }
     let end: ThreadEnd | undefined
     const notNow = (): void => {
       this.#stopFinding()
@@ -118,13 +115,13 @@ export class InprocConnection implements Connection, Caller {
     }
     const line = names()
       .threads.reach(thread)
-      .begin(opening, {
+      .begin(opening, [far.port], {
         heard: (what) => {
           const answer = what as Answer
           if (answer.kind === "welcome") {
             this.#giveUpFinding = () => {}
             this.#stopFinding()
-            end = this.#welcomed(memory, answer, line)
+            end = this.#welcomed(near, answer, line)
           } else if (answer.kind === "mismatch") {
             this.#stopFinding()
             this.#mismatch(answer.type)
@@ -139,16 +136,16 @@ export class InprocConnection implements Connection, Caller {
       })
     this.#giveUpFinding = () => {
       line.leave()
-      abandon(memory)
+      abandon(near)
     }
   }
 
-  #welcomed(memory: SharedArrayBuffer, { introduction }: Answer & { kind: "welcome" }, line: Line): ThreadEnd {
+  #welcomed(shared: Shared, { introduction }: Answer & { kind: "welcome" }, line: Line): ThreadEnd {
     const host = this.#host
     const { pipe, endpoint } = this
     const own = introductionOf(host)
     const end = new ThreadEnd(
-      memory,
+      shared,
       0,
       pipe,
       joinHost(host, pipe, (error) => this.#left(error)),
@@ -209,10 +206,7 @@ export class InprocConnection implements Connection, Caller {
   }
 
   #stopFinding(): void {
-    const { callers } = names()
-    const waiting = callers.get(this.#name)
-    waiting?.delete(this)
-    if (waiting?.size === 0) callers.delete(this.#name)
+    names().leave(this.#name, this)
     this.#giveUpFinding()
     this.#giveUpFinding = () => {}
   }

@@ -10,25 +10,54 @@ export interface Caller {
   join(bound: Bound): void
 }
 
-export interface Names {
-  readonly bound: Map<string, Bound>
-  readonly callers: Map<string, Set<Caller>>
+export class Names {
   readonly threads: Threads
+  readonly #bound = new Map<string, Bound>()
+  readonly #callers = new Map<string, Set<Caller>>()
+
+  constructor(threads?: Threads) {
+    this.threads = threads ?? new Threads((opening, line) => answerStranger(opening, line, (name) => this.bound(name)))
+  }
+
+  /** What is bound in this thread. */
+  bound(name: string): Bound | undefined {
+    return this.#bound.get(name)
+  }
+
+  /** From now on the name is bound here; whoever waited for it is told. */
+  bind(name: string, bound: Bound): void {
+    this.#bound.set(name, bound)
+    const callers = this.#callers.get(name)
+    this.#callers.delete(name)
+    for (const caller of callers ?? []) caller.join(bound)
+  }
+
+  unbind(name: string): void {
+    this.#bound.delete(name)
+  }
+
+  /** What is bound here under that name; if nothing is, the caller is told once something is. */
+  meet(name: string, caller: Caller): Bound | undefined {
+    const bound = this.#bound.get(name)
+    if (bound === undefined) this.#callers.set(name, (this.#callers.get(name) ?? new Set()).add(caller))
+    return bound
+  }
+
+  /** The caller waits no more. */
+  leave(name: string, caller: Caller): void {
+    const callers = this.#callers.get(name)
+    callers?.delete(caller)
+    if (callers?.size === 0) this.#callers.delete(name)
+  }
 }
 
-const KEY: unique symbol = Symbol.for("brokerless.inproc.1")
-const holder = globalThis as unknown as { [KEY]?: Names }
+/** Where they hang. */
+export const NAMES: unique symbol = Symbol.for("brokerless.inproc.1")
+const holder = globalThis as unknown as { [NAMES]?: Names }
 
 export function names(): Names {
-  if (holder[KEY] === undefined) {
-    const bound = new Map<string, Bound>()
-    holder[KEY] = {
-      bound,
-      callers: new Map(),
-      threads: new Threads((opening, line) => answerStranger(opening, line, (name) => bound.get(name))),
-    }
-  }
-  return holder[KEY]
+  holder[NAMES] ??= new Names()
+  return holder[NAMES]
 }
 
 // Threads that are started from now on inherit where names are found.

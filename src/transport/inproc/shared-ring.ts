@@ -7,18 +7,21 @@
 // The writer publishes whole messages by moving the head. The reader copies some out and then moves the tail by
 // compare-and-swap: in that moment they become its own. Until then the writer can take back all that lies between the
 // two, by putting REVOKED in the place of the tail. So every message has one owner, whoever ends when.
-// A message too large for half of the ring goes in pieces, and stays with the writer until the last one is read.
+// A large message is copied once, into memory that is handed over as a whole, by a port; in the ring stands only that it
+// comes next. The writer keeps such a message until it is read.
 // Budget per small message: two words and a copy to write; a view and an array to read, and one copy for many.
 
-import { allocate, type Bytes, copyShared, EMPTY, view } from "../../bytes.ts"
+import { allocate, type Bytes, clone, copy, copyShared, EMPTY, view } from "../../bytes.ts"
 import type { Frame, Message } from "../../message.ts"
 
 /** Octets of a ring; a power of two. */
-const CAPACITY = 256 * 1024
-/** A message above this size, headers included, goes in pieces. */
-const LARGEST_WHOLE = CAPACITY / 2
-/** A piece has at least this size, unless it is the last. */
-const LEAST_PIECE = CAPACITY / 8
+const CAPACITY = 1024 * 1024
+/** A message of more than this, headers included, is handed over as a whole. */
+const LARGEST_INSIDE = 128 * 1024
+/** What such a message counts when it is weighed how long to go on before the reader is told. */
+const WEIGHT = 4 * 1024
+/** Octets of such messages that may be under way; a single one may have more. */
+const MOST_OUTSIDE = 4 * 1024 * 1024
 
 /** Words at the head of a ring; those that the reader writes have a cache line of their own. */
 const HEAD = 0
@@ -29,6 +32,12 @@ const CONTROL_OCTETS = 128
 /** What the memory of one ring takes. */
 export const RING_OCTETS: number = CONTROL_OCTETS + CAPACITY
 
+/** What the writer wants to be told of: nothing, that all was read, that anything was. */
+export const NOTHING = 0
+export const ALL_READ = 1
+export const ANY_READ = 2
+export type Waiting = typeof NOTHING | typeof ALL_READ | typeof ANY_READ
+
 /** Positions count octets, and begin again here. */
 const POSITIONS = 2 ** 30 - 1
 const REVOKED = -1
@@ -37,11 +46,12 @@ const FRAME_HEADER = 8
 /** The low bits of the first word of a frame; above them is the number of octets that follow its header. */
 const MORE = 1
 const COMMAND = 2
-const PIECE_OF_LARGE = 4
+const OUTSIDE = 4
 const FLAG_BITS = 3
 
 /** With the objects around it, a small frame that is kept holds on to 8 KiB. */
 const PIECE = 7680
+const SMALL = 512
 
 const NONE: readonly never[] = []
 
@@ -69,13 +79,9 @@ class SharedRing {
     this.octets = view(memory, offset + CONTROL_OCTETS, CAPACITY)
   }
 
-  /** The words of the header of the frame at a position. */
+  /** The first word of the frame at a position. */
   first(position: number): number {
     return this.words[(position & (CAPACITY - 1)) >>> 2] as number
-  }
-
-  total(position: number): number {
-    return (this.words[((position & (CAPACITY - 1)) >>> 2) + 1] as number) >>> 0
   }
 
   /** Puts octets at a position, around the end of the ring where they have to. */
@@ -91,6 +97,22 @@ class SharedRing {
     copyShared(view(source.buffer, source.byteOffset + straight, size - straight), this.octets, 0)
   }
 
+  /** The message at a position, each of its frames in memory of its own. */
+  copyOut(position: number): Message {
+    const message: Message = []
+    let at = position
+    let first: number
+    do {
+      first = this.first(at)
+      const size = first >>> FLAG_BITS
+      const frame = size === 0 ? EMPTY : allocate(size)
+      if (size > 0) this.get(at + FRAME_HEADER, size, frame, 0)
+      message.push(frame)
+      at += FRAME_HEADER + padded(size)
+    } while ((first & MORE) !== 0)
+    return message
+  }
+
   /** Copies `size` octets from a position. */
   get(position: number, size: number, target: Bytes, offset: number): void {
     const at = position & (CAPACITY - 1)
@@ -101,54 +123,49 @@ class SharedRing {
   }
 }
 
-/** A message that goes in pieces. */
-interface LargeMessage {
+/** A message that was handed over as a whole: its octets, and where what stands for it in the ring ends. */
+interface Outside {
   readonly message: Message
   readonly flags: number
-  /** The frame that is being written, and how much of it is in the ring. */
-  frame: number
-  written: number
-  /** Where it ends, once all of it is in the ring. */
-  end: number
+  readonly octets: number
+  readonly end: number
 }
 
 export class RingWriter {
   readonly #ring: SharedRing
   readonly #most: number
+  readonly #handOver: (parcels: ArrayBuffer[]) => void
   #head = 0
   #published = 0
   #tail = 0
   /** Messages written, and how many of them are known to be out of the ring. */
   #written = 0
   #taken = 0
-  /** The large message that is being written, and those that are in the ring and not known to be read. */
-  #rest: LargeMessage | undefined
-  #large: LargeMessage[] = []
+  /** What was handed over and is not known to be read, and what is to be handed over with the next publication. */
+  #outside: Outside[] = []
+  #outsideOctets = 0
+  #parcels: ArrayBuffer[] = []
 
-  /** `most`: messages that may be in the ring at a time. */
-  constructor(memory: SharedArrayBuffer, offset: number, most: number) {
+  /** `most`: messages that may be in the ring at a time; `handOver`: how large ones reach the reader. */
+  constructor(memory: SharedArrayBuffer, offset: number, most: number, handOver: (parcels: ArrayBuffer[]) => void) {
     this.#ring = new SharedRing(memory, offset)
     this.#most = most
+    this.#handOver = handOver
   }
 
-  /** Octets that the reader does not see yet. */
+  /** Octets in the ring that the reader does not see yet; a message handed over as a whole counts for much. */
   get unpublished(): number {
-    return (this.#head - this.#published) & POSITIONS
+    return ((this.#head - this.#published) & POSITIONS) + this.#parcels.length * WEIGHT
   }
 
-  /** Whether a message is in the ring in part, or kept until its last piece is read. */
+  /** Whether a message is kept until it is read. */
   get occupied(): boolean {
-    return this.#rest !== undefined || this.#large.length > 0
+    return this.#outside.length > 0
   }
 
-  /** Whether everything written is in the ring as a whole. */
-  get whole(): boolean {
-    return this.#rest === undefined
-  }
-
-  /** Asks the reader to ring whenever it has read something, or to do so no more. */
-  wait(waits: boolean): void {
-    Atomics.store(this.#ring.control, WAITS, waits ? 1 : 0)
+  /** Asks the reader to ring when it has read something, or not before it has nothing more to read, or not at all. */
+  wait(how: Waiting): void {
+    Atomics.store(this.#ring.control, WAITS, how)
   }
 
   /** Whether the reader has moved on since the writer looked last. */
@@ -162,10 +179,10 @@ export class RingWriter {
     return (this.#written - Atomics.load(this.#ring.control, TAKEN)) | 0
   }
 
-  /** Writes a message, or nothing of it for lack of room. One that goes in pieces counts as written when it begins. */
+  /** Writes a message, or nothing of it for lack of room. */
   write(message: Message): boolean {
     if (((this.#written - this.#taken) | 0) >= this.#most) {
-      this.#look()
+      this.look()
       if (((this.#written - this.#taken) | 0) >= this.#most) return false
     }
     if (!this.#write(message, 0)) return false
@@ -178,36 +195,27 @@ export class RingWriter {
     return this.#write([body], COMMAND)
   }
 
-  /** Goes on with the message that goes in pieces, as far as there is room. */
-  proceed(): void {
-    this.#look()
-    const rest = this.#rest
-    if (rest === undefined) return
-    const { message } = rest
-    while (rest.frame < message.length) {
-      const frame = message[rest.frame] as Frame
-      const left = frame.length - rest.written
-      if (!this.#hasRoom(FRAME_HEADER + padded(Math.min(left, LEAST_PIECE)))) return
-      const size = Math.min(left, this.#room - FRAME_HEADER)
-      const flags = rest.flags | PIECE_OF_LARGE | (rest.frame < message.length - 1 ? MORE : 0)
-      const piece = size === frame.length ? frame : view(frame.buffer, frame.byteOffset + rest.written, size)
-      this.#frame(piece, flags, frame.length)
-      rest.written += size
-      if (size < left) continue
-      rest.frame++
-      rest.written = 0
-    }
-    rest.end = this.#head
-    this.#large.push(rest)
-    this.#rest = undefined
-  }
-
   /** Shows the reader what was written; false if there was nothing new. */
   publish(): boolean {
     if (this.#published === this.#head) return false
+    // A reader that comes upon a message from outside finds it.
+    if (this.#parcels.length > 0) {
+      this.#handOver(this.#parcels)
+      this.#parcels = []
+    }
     this.#published = this.#head
     Atomics.store(this.#ring.control, HEAD, this.#head)
     return true
+  }
+
+  /** Sees how far the reader is, and lets go of what it has read. */
+  look(): void {
+    const { control } = this.#ring
+    this.#taken = Atomics.load(control, TAKEN)
+    const tail = Atomics.load(control, TAIL)
+    if (tail === REVOKED) return
+    this.#tail = tail
+    if (this.#outside.length > 0) this.#forgetRead()
   }
 
   /** Takes back, in order, the messages that the reader has not made its own; neither side uses the ring afterwards. */
@@ -217,83 +225,65 @@ export class RingWriter {
     this.#tail = tail
     this.#forgetRead()
     const messages: Message[] = []
+    const outside = this.#outside
+    let next = 0
     for (let at = tail; at !== this.#head; ) {
-      if ((this.#ring.first(at) & PIECE_OF_LARGE) !== 0) {
-        const large = this.#large.shift() ?? this.#rest
-        if (large === undefined) break
-        if (large.flags === 0) messages.push(large.message)
-        at = large === this.#rest ? this.#head : large.end
-        if (large === this.#rest) this.#rest = undefined
-        continue
+      const first = this.#ring.first(at)
+      let message: Message | undefined
+      if ((first & OUTSIDE) !== 0) {
+        message = outside[next++]?.message
+        at = (at + FRAME_HEADER) & POSITIONS
+      } else {
+        message = this.#ring.copyOut(at)
+        at = (at + framed(message)) & POSITIONS
       }
-      const message: Message = []
-      let first: number
-      do {
-        first = this.#ring.first(at)
-        const size = first >>> FLAG_BITS
-        const frame = size === 0 ? EMPTY : allocate(size)
-        this.#ring.get(at + FRAME_HEADER, size, frame, 0)
-        message.push(frame)
-        at = (at + FRAME_HEADER + padded(size)) & POSITIONS
-      } while ((first & MORE) !== 0)
-      if ((first & COMMAND) === 0) messages.push(message)
+      if (message !== undefined && (first & COMMAND) === 0) messages.push(message)
     }
-    // Of one that has just begun nothing may be in the ring yet.
-    if (this.#rest !== undefined && this.#rest.flags === 0) messages.push(this.#rest.message)
-    this.#rest = undefined
-    this.#large = []
+    this.#outside = []
+    this.#parcels = []
     return messages
   }
 
-  get #room(): number {
-    return CAPACITY - ((this.#head - this.#tail) & POSITIONS)
-  }
-
   #hasRoom(octets: number): boolean {
-    if (octets <= this.#room) return true
-    this.#look()
-    return octets <= this.#room
-  }
-
-  #look(): void {
-    this.#taken = Atomics.load(this.#ring.control, TAKEN)
-    const tail = Atomics.load(this.#ring.control, TAIL)
-    if (tail === REVOKED) return
-    this.#tail = tail
-    if (this.#large.length > 0) this.#forgetRead()
+    if (octets <= CAPACITY - ((this.#head - this.#tail) & POSITIONS)) return true
+    this.look()
+    return octets <= CAPACITY - ((this.#head - this.#tail) & POSITIONS)
   }
 
   #forgetRead(): void {
     const unread = (this.#head - this.#tail) & POSITIONS
-    this.#large = this.#large.filter(({ end }) => ((this.#head - end) & POSITIONS) < unread)
+    this.#outside = this.#outside.filter(({ end, octets }) => {
+      if (((this.#head - end) & POSITIONS) < unread) return true
+      this.#outsideOctets -= octets
+      return false
+    })
   }
 
   #write(message: Message, flags: number): boolean {
-    if (this.#rest !== undefined) return false
     const size = framed(message)
-    if (size > LARGEST_WHOLE) {
-      this.#rest = { message, flags, frame: 0, written: 0, end: 0 }
-      this.proceed()
-      return true
-    }
+    if (size > LARGEST_INSIDE) return this.#writeOutside(message, size, flags)
     if (!this.#hasRoom(size)) return false
     const last = message.length - 1
-    for (let i = 0; i < last; i++) this.#whole(message[i] as Frame, flags | MORE)
-    this.#whole(message[last] as Frame, flags)
+    for (let i = 0; i < last; i++) this.#frame(message[i] as Frame, flags | MORE)
+    this.#frame(message[last] as Frame, flags)
     return true
   }
 
-  #whole(frame: Frame, flags: number): void {
-    this.#frame(frame, flags, frame.length)
+  #writeOutside(message: Message, octets: number, flags: number): boolean {
+    if (this.#outsideOctets > 0 && this.#outsideOctets + octets > MOST_OUTSIDE) this.look()
+    if (this.#outsideOctets > 0 && this.#outsideOctets + octets > MOST_OUTSIDE) return false
+    if (!this.#hasRoom(FRAME_HEADER)) return false
+    this.#parcels.push(pack(message, octets))
+    this.#frame(EMPTY, flags | OUTSIDE)
+    this.#outside.push({ message, flags, octets, end: this.#head })
+    this.#outsideOctets += octets
+    return true
   }
 
-  #frame(octets: Bytes, flags: number, total: number): void {
+  #frame(octets: Bytes, flags: number): void {
     const size = octets.length
     const head = this.#head
-    const { words } = this.#ring
-    const word = (head & (CAPACITY - 1)) >>> 2
-    words[word] = (size << FLAG_BITS) | flags
-    words[word + 1] = total
+    this.#ring.words[(head & (CAPACITY - 1)) >>> 2] = (size << FLAG_BITS) | flags
     if (size > 0) this.#ring.put(octets, head + FRAME_HEADER)
     this.#head = (head + FRAME_HEADER + padded(size)) & POSITIONS
   }
@@ -303,21 +293,29 @@ export class RingReader {
   /** The command that `read` came upon instead of a message. */
   command: Bytes | undefined
   readonly #ring: SharedRing
+  readonly #fetch: () => readonly ArrayBuffer[]
   #tail = 0
   #head = 0
+  #told = 0
   #revoked = false
-  // A message that comes in pieces: its whole frames, and the one that is being filled.
-  #frames: Frame[] = []
-  #body: Bytes | undefined
-  #filled = 0
+  /** What came from outside and is still to be met in the ring. */
+  #parcels: readonly ArrayBuffer[] = []
+  #parcel = 0
 
-  constructor(memory: SharedArrayBuffer, offset: number) {
+  /** `fetch`: what the writer has handed over since the last call. */
+  constructor(memory: SharedArrayBuffer, offset: number, fetch: () => readonly ArrayBuffer[]) {
     this.#ring = new SharedRing(memory, offset)
+    this.#fetch = fetch
   }
 
   /** How far it has read; differs after every step. */
   get position(): number {
     return this.#tail
+  }
+
+  /** Octets read since the writer was told. */
+  get readSince(): number {
+    return (this.#tail - this.#told) & POSITIONS
   }
 
   /** Whether there is something that was not read. */
@@ -328,29 +326,32 @@ export class RingReader {
   }
 
   /** Whether the writer wants to know that something was read. */
-  get awaited(): boolean {
-    return Atomics.load(this.#ring.control, WAITS) === 1
+  get awaited(): Waiting {
+    return Atomics.load(this.#ring.control, WAITS) as Waiting
   }
 
   /** Tells the writer how many messages were taken, in all. */
   taken(messages: number): void {
+    this.#told = this.#tail
     Atomics.store(this.#ring.control, TAKEN, messages | 0)
   }
 
   /**
-   * The next messages in order, at most `most` of them and no more than is worth one copy; none when nothing whole is
-   * there, or when a command comes first, which is then in `command`.
+   * The next messages in order, at most `most` of them and no more than is worth one copy; none when nothing is there,
+   * or when a command comes first, which is then in `command`.
    */
   read(most: number): readonly Message[] {
     this.command = undefined
-    while (this.readable) {
+    if (!this.readable) return NONE
+    const first = this.#ring.first(this.#tail)
+    if ((first & OUTSIDE) !== 0) return this.#readOutside(first)
+    if ((first & COMMAND) === 0) {
       const messages = this.#readSmall(most)
       if (messages.length > 0 || this.#revoked) return messages
-      const message = (this.#ring.first(this.#tail) & PIECE_OF_LARGE) === 0 ? this.#readWhole() : this.#readPiece()
-      if (message !== undefined) return [message]
-      if (this.command !== undefined) return NONE
     }
-    return NONE
+    const message = this.#ring.copyOut(this.#tail)
+    if (!this.#advance(framed(message))) return NONE
+    return this.#found(message, first)
   }
 
   /** Copies whole small messages out together, and makes views of the copy. */
@@ -363,7 +364,7 @@ export class RingReader {
     let count = 0
     for (let at = 0; at < available && count < most; ) {
       const first = ring.first(from + at)
-      if ((first & (PIECE_OF_LARGE | COMMAND)) !== 0) break
+      if ((first & (OUTSIDE | COMMAND)) !== 0) break
       at += FRAME_HEADER + padded(first >>> FLAG_BITS)
       if (at > PIECE) break
       if ((first & MORE) !== 0) continue
@@ -379,8 +380,7 @@ export class RingReader {
     for (let i = 0; i < count; i++) {
       let first = ring.first(from + at)
       let size = first >>> FLAG_BITS
-      const frame = size === 0 ? EMPTY : view(memory, at + FRAME_HEADER, size)
-      const message: Message = [frame]
+      const message: Message = [size === 0 ? EMPTY : view(memory, at + FRAME_HEADER, size)]
       at += FRAME_HEADER + padded(size)
       while ((first & MORE) !== 0) {
         first = ring.first(from + at)
@@ -393,49 +393,23 @@ export class RingReader {
     return this.#advance(octets) ? messages : NONE
   }
 
-  /** A message too large for a piece, with memory of their own for its frames; or a command. */
-  #readWhole(): Message | undefined {
-    const ring = this.#ring
-    const message: Message = []
-    let at = this.#tail
-    let first: number
-    do {
-      first = ring.first(at)
-      const size = first >>> FLAG_BITS
-      const frame = size === 0 ? EMPTY : allocate(size)
-      ring.get(at + FRAME_HEADER, size, frame, 0)
-      message.push(frame)
-      at = (at + FRAME_HEADER + padded(size)) & POSITIONS
-    } while ((first & MORE) !== 0)
-    if (!this.#advance((at - this.#tail) & POSITIONS)) return undefined
-    return this.#found(message, first)
+  #readOutside(first: number): readonly Message[] {
+    if (this.#parcel === this.#parcels.length) {
+      this.#parcels = this.#fetch()
+      this.#parcel = 0
+    }
+    const parcel = this.#parcels[this.#parcel++]
+    // The writer is over, and has taken it back.
+    if (parcel === undefined || !this.#advance(FRAME_HEADER)) return NONE
+    if (this.#parcel === this.#parcels.length) this.#parcels = NONE
+    if (this.#parcels.length === 0) this.#parcel = 0
+    return this.#found(unpack(parcel), first)
   }
 
-  /** The next piece of a large message; the message, if it was the last. */
-  #readPiece(): Message | undefined {
-    const ring = this.#ring
-    const at = this.#tail
-    const first = ring.first(at)
-    const size = first >>> FLAG_BITS
-    const total = ring.total(at)
-    this.#body ??= total === 0 ? EMPTY : allocate(total)
-    ring.get(at + FRAME_HEADER, size, this.#body, this.#filled)
-    if (!this.#advance(FRAME_HEADER + padded(size))) return undefined
-    this.#filled += size
-    if (this.#filled < total) return undefined
-    this.#frames.push(this.#body)
-    this.#body = undefined
-    this.#filled = 0
-    if ((first & MORE) !== 0) return undefined
-    const message = this.#frames
-    this.#frames = []
-    return this.#found(message, first)
-  }
-
-  #found(message: Message, flags: number): Message | undefined {
-    if ((flags & COMMAND) === 0) return message
+  #found(message: Message, flags: number): readonly Message[] {
+    if ((flags & COMMAND) === 0) return [message]
     this.command = message[0]
-    return undefined
+    return NONE
   }
 
   /** Makes what was copied out the reader's own; false when the writer took it back first. */
@@ -446,8 +420,33 @@ export class RingReader {
       return true
     }
     this.#revoked = true
-    this.#frames = []
-    this.#body = undefined
+    this.#parcels = NONE
     return false
   }
+}
+
+/** A whole message in memory of its own, laid out as in a ring. */
+function pack(message: Message, octets: number): ArrayBuffer {
+  const parcel = allocate(octets)
+  let at = 0
+  for (let i = 0; i < message.length; i++) {
+    const frame = message[i] as Frame
+    parcel.writeUInt32LE(frame.length, at)
+    copy(frame, parcel, at + FRAME_HEADER)
+    at += FRAME_HEADER + padded(frame.length)
+  }
+  return parcel.buffer as ArrayBuffer
+}
+
+function unpack(memory: ArrayBuffer): Message {
+  const parcel = view(memory, 0, memory.byteLength)
+  const message: Message = []
+  for (let at = 0; at < parcel.length; ) {
+    const size = parcel.readUInt32LE(at)
+    const frame = view(memory, at + FRAME_HEADER, size)
+    // Whoever keeps a small frame does not keep the large ones beside it.
+    message.push(size === 0 ? EMPTY : size <= SMALL ? clone(frame) : frame)
+    at += FRAME_HEADER + padded(size)
+  }
+  return message
 }

@@ -8,6 +8,7 @@
 // What the other thread has not read when a connection ends goes back to the front of the outbound queue: the socket
 // decides about it as about all that was never sent. What this thread has not read it can still read.
 
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads"
 import type { Bytes } from "../../bytes.ts"
 import { atEndOfTick, nextTurn, now } from "../../clock.ts"
 import { type MessagingError, UnreachableError } from "../../errors.ts"
@@ -18,10 +19,12 @@ import { Ring } from "../../pipe/ring.ts"
 import type { Stats } from "../../stats.ts"
 import { encodeSubscription, parseSubscription, type SubscriptionKind } from "../../subscription.ts"
 import { BELLS_OCTETS, Bells, FINISHED, FINISHING, OPEN, OVER, type Side } from "./bells.ts"
-import { RING_OCTETS, RingReader, RingWriter } from "./shared-ring.ts"
+import { ALL_READ, ANY_READ, NOTHING, RING_OCTETS, RingReader, RingWriter } from "./shared-ring.ts"
 
 /** The other thread sees what was written when the tick ends, or when this much has gathered. */
 const PUBLISH_OCTETS = 16 * 1024
+/** A writer that waits for room hears of it whenever so much was read. */
+const TELL_OCTETS = 128 * 1024
 /** Messages read in one turn of the event loop, and in one go. */
 const TURN = 4096
 const GO = 512
@@ -39,13 +42,32 @@ export interface Terms {
   readonly counted: boolean
 }
 
-/** Memory for two ends. */
-export function sharedMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer(BELLS_OCTETS + 2 * RING_OCTETS)
+/** What an end shares with the other one: memory, and for large messages a port, which nobody listens to. */
+export interface Shared {
+  readonly memory: SharedArrayBuffer
+  readonly port: MessagePort
+}
+
+/** What two ends share, one after the other. */
+export function share(): [Shared, Shared] {
+  const memory = new SharedArrayBuffer(BELLS_OCTETS + 2 * RING_OCTETS)
+  const { port1, port2 } = new MessageChannel()
+  port1.unref()
+  return [
+    { memory, port: port1 },
+    { memory, port: port2 },
+  ]
+}
+
+/** Says in the name of an end that never came to be, the one that connects, that it is over. */
+export function abandon({ memory, port }: Shared): void {
+  new Bells(memory, 0, () => {}).declare(OVER)
+  port.close()
 }
 
 export class ThreadEnd implements Link {
   readonly done: Promise<void>
+  readonly #port: MessagePort
   readonly #pipe: Pipe
   readonly #host: JoinHost
   readonly #terms: Terms
@@ -77,13 +99,15 @@ export class ThreadEnd implements Link {
   #leftOut = 0
   #toLeaveOut = 0
 
-  constructor(memory: SharedArrayBuffer, side: Side, pipe: Pipe, host: JoinHost, terms: Terms) {
+  constructor({ memory, port }: Shared, side: Side, pipe: Pipe, host: JoinHost, terms: Terms) {
+    this.#port = port
     this.#pipe = pipe
     this.#host = host
     this.#terms = terms
     this.#bells = new Bells(memory, side, () => this.#woken())
-    this.#writer = new RingWriter(memory, BELLS_OCTETS + side * RING_OCTETS, terms.most)
-    this.#reader = new RingReader(memory, BELLS_OCTETS + (1 - side) * RING_OCTETS)
+    const [mine, theirs] = [BELLS_OCTETS + side * RING_OCTETS, BELLS_OCTETS + (1 - side) * RING_OCTETS]
+    this.#writer = new RingWriter(memory, mine, terms.most, (parcels) => port.postMessage(parcels, parcels))
+    this.#reader = new RingReader(memory, theirs, () => receiveMessageOnPort(port)?.message ?? [])
     if (terms.counted) pipe.watch(() => this.#tell())
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve
@@ -110,7 +134,7 @@ export class ThreadEnd implements Link {
     this.#wrote(message)
     if (this.#writer.unpublished >= PUBLISH_OCTETS) this.#publish()
     else this.#publishSoon()
-    if (this.#writer.occupied) this.#writer.wait(true)
+    if (this.#writer.occupied) this.#writer.wait(ALL_READ)
     return true
   }
 
@@ -168,7 +192,9 @@ export class ThreadEnd implements Link {
   /** What comes next: the end, another turn, a look for more, or sleep. */
   #settle(): void {
     if (this.#state === "over") {
-      if (this.#trailing && !this.#reader.readable) this.#trailing = false
+      if (!this.#trailing || this.#reader.readable) return
+      this.#trailing = false
+      this.#port.close()
       return
     }
     if (this.#parted() || this.#turning) return
@@ -196,6 +222,7 @@ export class ThreadEnd implements Link {
     if (this.#bellOut === out) return
     this.#bellOut = out
     this.#bells.hangOut(forMessages)
+    if (this.#reader.awaited === ALL_READ) this.#bells.ring()
     // What came before the bell was out has not rung it.
     const theirs = this.#bells.theirs
     const missed =
@@ -262,18 +289,17 @@ export class ThreadEnd implements Link {
     } finally {
       this.#sending = false
     }
-    this.#writer.wait(this.#blocked || this.#writer.occupied)
+    this.#writer.wait(this.#blocked ? ANY_READ : this.#writer.occupied ? ALL_READ : NOTHING)
     this.#publish()
     if (outbound.length !== waiting) this.#pipe.relieve()
     if (this.#state !== "finishing" || this.#finished || this.#blocked || outbound.length > 0) return
-    if (!this.#writer.whole) return
     this.#finished = true
     this.#bells.declare(FINISHED)
   }
 
   #writeAll(): void {
     const writer = this.#writer
-    writer.proceed()
+    writer.look()
     for (let command = this.#commands.peek(); command !== undefined; command = this.#commands.peek()) {
       if (!writer.command(command)) {
         this.#blocked = true
@@ -353,6 +379,8 @@ export class ThreadEnd implements Link {
         else if (this.#reader.command !== undefined) this.#obey(this.#reader.command)
         else break
         left -= messages.length + 1
+        // A writer that waits for room is told in time to fill it while the rest is being read.
+        if (this.#reader.readSince >= TELL_OCTETS && this.#reader.awaited === ANY_READ) this.#tell()
       }
     } finally {
       this.#receiving = false
@@ -391,7 +419,7 @@ export class ThreadEnd implements Link {
   #tell(): void {
     const untaken = this.#terms.counted ? this.#pipe.inbound.length : 0
     this.#reader.taken(this.#received - untaken)
-    if (this.#terms.counted || this.#reader.awaited) this.#bells.ring()
+    if (this.#terms.counted || this.#reader.awaited === ANY_READ) this.#bells.ring()
   }
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -405,6 +433,7 @@ export class ThreadEnd implements Link {
     this.#publish()
     this.#takeBack()
     this.#trailing = trailing && this.#reader.readable
+    if (!this.#trailing) this.#port.close()
     this.#bells.forget()
     this.#host.left(error)
     this.#resolveDone()

@@ -90,7 +90,12 @@ export class Threads {
   find(name: string): number | undefined {
     this.#gather()
     const thread = this.#directory.find(name)?.thread
-    return thread === threadId ? undefined : thread
+    return thread === undefined || this.isOwn(thread) ? undefined : thread
+  }
+
+  /** Whether sockets here meet those of that thread without a cable. */
+  protected isOwn(thread: number): boolean {
+    return thread === threadId
   }
 
   /** Calls `look` after each change of the directory, until the returned function is called. */
@@ -110,15 +115,25 @@ export class Threads {
       this.#directory.bury(thread)
     })
     this.#cables.set(thread, cable)
-    postMessageToThread(thread, { [CABLE]: port2 }, [port2]).catch(() => cable.end())
+    this.hand(port2, thread).catch(() => cable.end())
     return cable
+  }
+
+  /** Gives another thread its end of a cable; rejects if there is no such thread. */
+  protected hand(port: MessagePort, thread: number): Promise<void> {
+    return postMessageToThread(thread, { [CABLE]: port }, [port])
+  }
+
+  /** This thread's end of a cable that another one has laid. */
+  protected take(port: MessagePort, thread: number): void {
+    new Cable(port, this.#answering, () => this.#directory.bury(thread))
   }
 
   /** Whether a thread is there; one that is too busy to say so is. */
   #lives(thread: number): Promise<boolean> {
     return new Promise((resolve) => {
       const patience = after(ANSWER_MS, () => settle(true))
-      const line = this.reach(thread).begin(undefined, { heard: () => settle(true), ended: () => settle(false) })
+      const line = this.reach(thread).begin(undefined, [], { heard: () => settle(true), ended: () => settle(false) })
       const settle = (lives: boolean): void => {
         cancel(patience)
         line.leave()
@@ -132,7 +147,7 @@ export class Threads {
     if (this.#gathering !== undefined) return
     process.on("workerMessage", (message: unknown, thread: number) => {
       const port = portIn(message)
-      if (port !== undefined) new Cable(port, this.#answering, () => this.#directory.bury(thread))
+      if (port !== undefined) this.take(port, thread)
     })
     this.#gathering = new BroadcastChannel(KEY)
     this.#gathering.unref()
