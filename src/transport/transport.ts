@@ -11,6 +11,7 @@ import type { Monitor } from "../events.ts"
 import type { ResolvedOptions } from "../options.ts"
 import type { PeerFacts } from "../peer.ts"
 import type { Pipe } from "../pipe/pipe.ts"
+import type { Marks } from "../pipe/queue.ts"
 import type { SocketType } from "../socket-type.ts"
 import type { DropReason, SocketStats } from "../stats.ts"
 
@@ -109,6 +110,8 @@ export interface SocketHost {
   readonly options: Readonly<ResolvedOptions>
   readonly monitor: Monitor
   readonly stats: SocketStats
+  /** How much the queues of each peer hold. */
+  readonly marks: { readonly outbound: Marks; readonly inbound: Marks }
   /** Whether the same message goes to many peers, so that encoding it once for all pays. */
   readonly sharesMessages: boolean
   /** Peers that came in through bound endpoints. */

@@ -44,7 +44,7 @@ export function answerStranger(
   const own = introductionOf(host)
   const pipe = host.createPipe(endpoint, false)
   const end = new ThreadEnd(shared, 1, pipe, joinHost(host, pipe), {
-    most: Math.min(own.sends, introduction.receives),
+    marks: introduction.receives,
     counting: own.counts,
     counted: introduction.counts,
   })

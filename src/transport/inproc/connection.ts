@@ -150,7 +150,7 @@ export class InprocConnection implements Connection, Caller {
       pipe,
       joinHost(host, pipe, (error) => this.#left(error)),
       {
-        most: Math.min(own.sends, introduction.receives),
+        marks: introduction.receives,
         counting: own.counts,
         counted: introduction.counts,
       },

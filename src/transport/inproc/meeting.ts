@@ -5,6 +5,7 @@ import { type Bytes, EMPTY, fromAscii, ofView } from "../../bytes.ts"
 import type { PeerFacts } from "../../peer.ts"
 import type { JoinHost } from "../../pipe/join.ts"
 import type { Pipe } from "../../pipe/pipe.ts"
+import type { Marks } from "../../pipe/queue.ts"
 import { announcesRoutingId, type SocketType } from "../../socket-type.ts"
 import type { SocketHost } from "../transport.ts"
 
@@ -19,9 +20,8 @@ export interface Introduction {
   readonly type: SocketType
   readonly routingId: Uint8Array
   readonly metadata: ReadonlyMap<string, Uint8Array>
-  /** Messages it takes before they are read, and sends before they are. */
-  readonly receives: number
-  readonly sends: number
+  /** How much it takes before its application does. */
+  readonly receives: Marks
   /** Whether it wants to know what the other one's application has taken. */
   readonly counts: boolean
 }
@@ -37,8 +37,7 @@ export function introductionOf(host: SocketHost): Introduction {
     type,
     routingId,
     metadata,
-    receives: options.conflate ? 1 : options.receiveHighWaterMark || Number.POSITIVE_INFINITY,
-    sends: options.conflate ? 1 : options.sendHighWaterMark || Number.POSITIVE_INFINITY,
+    receives: host.marks.inbound,
     counts: options.balance !== "round-robin",
   }
 }

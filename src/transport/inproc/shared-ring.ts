@@ -12,7 +12,8 @@
 // Budget per small message: two words and a copy to write; a view and an array to read, and one copy for many.
 
 import { allocate, type Bytes, clone, copy, copyShared, EMPTY, view } from "../../bytes.ts"
-import type { Frame, Message } from "../../message.ts"
+import { chargeOf, type Frame, type Message } from "../../message.ts"
+import type { Marks } from "../../pipe/queue.ts"
 
 /** Octets of a ring; a power of two. */
 const CAPACITY = 1024 * 1024
@@ -28,6 +29,7 @@ const HEAD = 0
 const WAITS = 1
 const TAIL = 16
 const TAKEN = 17
+const TAKEN_CHARGE = 18
 const CONTROL_OCTETS = 128
 /** What the memory of one ring takes. */
 export const RING_OCTETS: number = CONTROL_OCTETS + CAPACITY
@@ -133,23 +135,25 @@ interface Outside {
 
 export class RingWriter {
   readonly #ring: SharedRing
-  readonly #most: number
+  readonly #marks: Marks
   readonly #handOver: (parcels: ArrayBuffer[]) => void
   #head = 0
   #published = 0
   #tail = 0
-  /** Messages written, and how many of them are known to be out of the ring. */
+  /** Messages written, and how many of them the application of the reader has; and the same in octets charged. */
   #written = 0
   #taken = 0
+  #charged = 0
+  #takenCharge = 0
   /** What was handed over and is not known to be read, and what is to be handed over with the next publication. */
   #outside: Outside[] = []
   #outsideOctets = 0
   #parcels: ArrayBuffer[] = []
 
-  /** `most`: messages that may be in the ring at a time; `handOver`: how large ones reach the reader. */
-  constructor(memory: SharedArrayBuffer, offset: number, most: number, handOver: (parcels: ArrayBuffer[]) => void) {
+  /** `marks`: how much may be written that is not taken; `handOver`: how large messages reach the reader. */
+  constructor(memory: SharedArrayBuffer, offset: number, marks: Marks, handOver: (parcels: ArrayBuffer[]) => void) {
     this.#ring = new SharedRing(memory, offset)
-    this.#most = most
+    this.#marks = marks
     this.#handOver = handOver
   }
 
@@ -181,13 +185,19 @@ export class RingWriter {
 
   /** Writes a message, or nothing of it for lack of room. */
   write(message: Message): boolean {
-    if (((this.#written - this.#taken) | 0) >= this.#most) {
+    if (!this.#belowMarks) {
       this.look()
-      if (((this.#written - this.#taken) | 0) >= this.#most) return false
+      if (!this.#belowMarks) return false
     }
     if (!this.#write(message, 0)) return false
     this.#written = (this.#written + 1) | 0
+    this.#charged = (this.#charged + chargeOf(message)) | 0
     return true
+  }
+
+  get #belowMarks(): boolean {
+    const { messages, bytes } = this.#marks
+    return ((this.#written - this.#taken) | 0) < messages && ((this.#charged - this.#takenCharge) | 0) < bytes
   }
 
   /** The same for a command, whatever the number of messages. */
@@ -212,6 +222,7 @@ export class RingWriter {
   look(): void {
     const { control } = this.#ring
     this.#taken = Atomics.load(control, TAKEN)
+    this.#takenCharge = Atomics.load(control, TAKEN_CHARGE)
     const tail = Atomics.load(control, TAIL)
     if (tail === REVOKED) return
     this.#tail = tail
@@ -330,9 +341,10 @@ export class RingReader {
     return Atomics.load(this.#ring.control, WAITS) as Waiting
   }
 
-  /** Tells the writer how many messages were taken, in all. */
-  taken(messages: number): void {
+  /** Tells the writer how many messages the application has taken, and what they were charged, in all. */
+  taken(messages: number, charge: number): void {
     this.#told = this.#tail
+    Atomics.store(this.#ring.control, TAKEN_CHARGE, charge | 0)
     Atomics.store(this.#ring.control, TAKEN, messages | 0)
   }
 

@@ -12,9 +12,10 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:wor
 import type { Bytes } from "../../bytes.ts"
 import { atEndOfTick, nextTurn, now } from "../../clock.ts"
 import { type MessagingError, UnreachableError } from "../../errors.ts"
-import { chargeOf, type Message, sizeOf } from "../../message.ts"
+import { chargeOf, FRAME_CHARGE, type Message, sizeOf } from "../../message.ts"
 import type { JoinHost } from "../../pipe/join.ts"
 import type { Link, Pipe } from "../../pipe/pipe.ts"
+import type { Marks } from "../../pipe/queue.ts"
 import { Ring } from "../../pipe/ring.ts"
 import type { Stats } from "../../stats.ts"
 import { encodeSubscription, parseSubscription, type SubscriptionKind } from "../../subscription.ts"
@@ -25,6 +26,7 @@ import { ALL_READ, ANY_READ, NOTHING, RING_OCTETS, RingReader, RingWriter } from
 const PUBLISH_OCTETS = 16 * 1024
 /** A writer that waits for room hears of it whenever so much was read. */
 const TELL_OCTETS = 128 * 1024
+const TELL_MESSAGES = 64
 /** Messages read in one turn of the event loop, and in one go. */
 const TURN = 4096
 const GO = 512
@@ -35,8 +37,8 @@ const MOST_LEFT_OUT = 256
 
 /** What the two sides agree upon when they meet. */
 export interface Terms {
-  /** Messages that may be in the ring towards the other side. */
-  readonly most: number
+  /** How much the other side takes before its application does. */
+  readonly marks: Marks
   /** Whether this side wants to know what the application of the other has taken, and the other of this one. */
   readonly counting: boolean
   readonly counted: boolean
@@ -75,6 +77,7 @@ export class ThreadEnd implements Link {
   readonly #writer: RingWriter
   readonly #reader: RingReader
   readonly #commands = new Ring<Bytes>()
+  readonly #tellEvery: number
   #state: "waiting" | "open" | "finishing" | "over" = "waiting"
   #resolveDone: () => void = () => {}
   // Outbound.
@@ -88,7 +91,10 @@ export class ThreadEnd implements Link {
   // Inbound.
   #halted = false
   #receiving = false
+  /** Messages that came in, what they are charged, and how many of them the application took since that was told. */
   #received = 0
+  #charge = 0
+  #untold = 0
   /** The connection is over, and there is still something to be read. */
   #trailing = false
   // Turns.
@@ -106,9 +112,12 @@ export class ThreadEnd implements Link {
     this.#terms = terms
     this.#bells = new Bells(memory, side, () => this.#woken())
     const [mine, theirs] = [BELLS_OCTETS + side * RING_OCTETS, BELLS_OCTETS + (1 - side) * RING_OCTETS]
-    this.#writer = new RingWriter(memory, mine, terms.most, (parcels) => port.postMessage(parcels, parcels))
+    this.#writer = new RingWriter(memory, mine, terms.marks, (parcels) => port.postMessage(parcels, parcels))
     this.#reader = new RingReader(memory, theirs, () => receiveMessageOnPort(port)?.message ?? [])
-    if (terms.counted) pipe.watch(() => this.#tell())
+    this.#tellEvery = terms.counted
+      ? 1
+      : Math.max(1, Math.min(TELL_MESSAGES, Math.floor(pipe.inbound.marks.messages / 8)))
+    pipe.watch(() => this.#popped())
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve
     })
@@ -400,12 +409,18 @@ export class ThreadEnd implements Link {
     const pipe = this.#pipe
     const count = messages.length
     let octets = 0
-    for (let i = 0; i < count; i++) octets += sizeOf(messages[i] as Message)
+    let frames = 0
+    for (let i = 0; i < count; i++) {
+      const message = messages[i] as Message
+      octets += sizeOf(message)
+      frames += message.length
+    }
     for (const stats of this.#counters) {
       stats.messagesReceived += count
       stats.bytesReceived += octets
     }
     this.#received = (this.#received + count) | 0
+    this.#charge = (this.#charge + octets + frames * FRAME_CHARGE) | 0
     for (let i = 0; i < count; i++) pipe.deliver(messages[i] as Message)
   }
 
@@ -415,10 +430,19 @@ export class ThreadEnd implements Link {
     this.#pipe.owner.pipeSubscribed(this.#pipe, subscription.kind, subscription.topic)
   }
 
-  /** Tells the other end what was read, or what the application has taken where that is counted. */
+  /** The application has taken a message. */
+  #popped(): void {
+    this.#untold++
+    // Who is just reading tells of all of it at the end.
+    if (this.#receiving) return
+    if (this.#untold >= this.#tellEvery || this.#pipe.inbound.length === 0) this.#tell()
+  }
+
+  /** Tells the other end what the application has taken, and that there is room in the ring. */
   #tell(): void {
-    const untaken = this.#terms.counted ? this.#pipe.inbound.length : 0
-    this.#reader.taken(this.#received - untaken)
+    const { inbound } = this.#pipe
+    this.#untold = 0
+    this.#reader.taken(this.#received - inbound.length, this.#charge - inbound.bytes)
     if (this.#terms.counted || this.#reader.awaited === ANY_READ) this.#bells.ring()
   }
 
