@@ -14,7 +14,22 @@ const config: ViteUserConfig = {
     ],
   },
   test: {
-    include: ["test/**/*.test.ts", "patterns/*/test/**/*.test.ts"],
+    projects: [
+      { extends: true, test: { name: "all", include: ["test/**/*.test.ts", "patterns/*/test/**/*.test.ts"] } },
+      {
+        // The same again for inproc as it is between threads.
+        extends: true,
+        test: {
+          name: "between threads",
+          include: [
+            "test/spec/{fanout,million,opt,pair,pipe,proxy,pubsub,pubsub-overflow,reqrep,xpub}.spec.test.ts",
+            "test/{life,lost-peer}.test.ts",
+            "test/transport/inproc.test.ts",
+          ],
+          env: { BROKERLESS_INPROC: "between threads" },
+        },
+      },
+    ],
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 20_000,

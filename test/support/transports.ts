@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { asTwoThreads } from "./as-two-threads.ts"
 
 /** One transport under test. */
 export interface TransportCase {
@@ -54,13 +55,19 @@ const tcpCase: TransportCase = {
   },
 }
 
-/** All transports, those of octets last. */
-export const TRANSPORTS: readonly TransportCase[] =
+/** Whether inproc is tested as it is between threads, and nothing else is; see vitest.config.ts. */
+export const BETWEEN_THREADS: boolean = process.env.BROKERLESS_INPROC === "between threads"
+if (BETWEEN_THREADS) asTwoThreads()
+
+const ALL: readonly TransportCase[] =
   process.platform === "win32" ? [inprocCase, tcpCase] : [inprocCase, ipcCase, tcpCase]
+
+/** All transports, those of octets last. */
+export const TRANSPORTS: readonly TransportCase[] = BETWEEN_THREADS ? [inprocCase] : ALL
 
 /** One transport by its name. */
 export function transport(name: TransportCase["name"]): TransportCase {
-  const found = TRANSPORTS.find((each) => each.name === name)
+  const found = ALL.find((each) => each.name === name)
   if (found === undefined) throw new Error(`There is no ${name} on ${process.platform}`)
   return found
 }

@@ -55,6 +55,8 @@ export function answerStranger(
     end.end(refusal)
     return answer({ kind: "not now", reason: refusal.message })
   }
+  // Whoever listens to this socket may have parted the two already.
+  if (pipe.state === "gone") return answer({ kind: "not now", reason: "The peer has left" })
   void end.done.then(() => line.leave())
   line.say({ kind: "welcome", introduction: own } satisfies Answer)
   end.open()
