@@ -23,7 +23,7 @@ import { decodeUtf8 } from "./utf8.ts"
  * @typeParam R - what is received
  * @throws OptionError for an option that does not exist or is not accepted
  */
-export function json<S = unknown, R = S>(options?: CodecLimits): Codec<S, R> {
+export function json<S = unknown, R = S>(options?: CodecLimits): Codec<NoInfer<S>, NoInfer<R>> {
   const check = jsonCheck(settle<SettledLimits>("json", LIMITS, options))
   return {
     encode(value) {

@@ -100,7 +100,7 @@ export function msgpackCheck(limits: SettledLimits): (octets: Uint8Array, from: 
           case 0xc1:
             throw new CodecError("The octet 0xC1 is no MessagePack")
           default:
-            throw extension(octets, at, token)
+            throw extension(octets, at, to, token)
         }
       } else if (token >= 0xa0) {
         length = token & 0x1f
@@ -151,9 +151,11 @@ function trailing(count: number): CodecError {
   return new CodecError(`After the MessagePack value of a frame come ${count} octets more`)
 }
 
-function extension(octets: Uint8Array, at: number, token: number): CodecError {
+function extension(octets: Uint8Array, at: number, to: number, token: number): CodecError {
   // The type stands behind a length of 1, 2 or 4 octets (ext 8, 16 and 32), or at once (fixext).
-  const type = octets[token > 0xc9 ? at : at + 2 ** (token - 0xc7)] ?? 0
+  const place = token > 0xc9 ? at : at + 2 ** (token - 0xc7)
+  if (place >= to) return truncated()
+  const type = octets[place] as number
   const what = type === 0xff ? "dates are" : "values of other classes are"
   return new CodecError(
     `MessagePack's extension type ${(type << 24) >> 24} is not accepted: ${what} sent as numbers, strings or plain objects`,

@@ -71,7 +71,8 @@ let tidying = false
  * What arrives is what was sent for `null`, booleans, numbers, strings, `bigint`s of up to 64 bits, octets (any view of
  * octets arrives as a `Buffer`), arrays and plain objects. A property that is `undefined` is left out; in an array it
  * becomes `null`. An object of a class arrives as a plain object with its own properties, or as what its `toJSON`
- * returned, and so does a `Map`; a `Set` arrives as an array; `-0` as `0`.
+ * returned; a `Map` as a plain object; a `Set`, an `Error` and a `RegExp` as arrays of what they hold; `-0` as `0`; and
+ * half of a surrogate pair as U+FFFD.
  *
  * Rejects its `send` with {@link CodecError}: a `Date` and whatever else would be an extension type, functions, symbols,
  * larger `bigint`s, cycles, and what is over a limit. Announced as `message:invalid` is what arrives and is not exactly
@@ -85,7 +86,7 @@ let tidying = false
  * @throws OptionError for an option that does not exist or is not accepted
  * @see https://github.com/msgpack/msgpack/blob/master/spec.md
  */
-export function msgpack<S = unknown, R = S>(options?: MsgpackOptions): Codec<S, R> {
+export function msgpack<S = unknown, R = S>(options?: MsgpackOptions): Codec<NoInfer<S>, NoInfer<R>> {
   const { int64, ...limits } = settle<SettledOptions>("msgpack", { ...LIMITS, int64: INT64 }, options)
   const check = msgpackCheck(limits)
   const packr = packrOf(int64)
@@ -127,10 +128,15 @@ function pack(packr: PackrClass, value: unknown): Packed {
   } catch (error) {
     tidy(packr)
     if (error instanceof CodecError) throw error
-    const endless = error instanceof RangeError && /stack|buffer size/.test(error.message)
-    const reason = endless ? "it is nested too deep, or holds itself" : reasonOf(error)
+    const reason = error instanceof RangeError ? reasonOfRange(error) : reasonOf(error)
     throw new CodecError(`There is no MessagePack for ${describe(value)}: ${reason}`, { cause: error })
   }
+}
+
+/** In our own words: what msgpackr says is about options of its own. */
+function reasonOfRange({ message }: RangeError): string {
+  if (message.includes("64-bit")) return "a bigint needs more than 64 bits"
+  return /stack|buffer size/.test(message) ? "it is nested too deep, or holds itself" : message
 }
 
 function unpack(packr: PackrClass, octets: Frame, size: number): unknown {
