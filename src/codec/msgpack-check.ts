@@ -156,8 +156,9 @@ function extension(octets: Uint8Array, at: number, to: number, token: number): C
   const place = token > 0xc9 ? at : at + 2 ** (token - 0xc7)
   if (place >= to) return truncated()
   const type = octets[place] as number
-  const what = type === 0xff ? "dates are" : "values of other classes are"
+  const what = type === 0xff ? "dates" : "values of other classes"
   return new CodecError(
-    `MessagePack's extension type ${(type << 24) >> 24} is not accepted: ${what} sent as numbers, strings or plain objects`,
+    `MessagePack's extension type ${(type << 24) >> 24} is not accepted: ` +
+      `${what} are sent as numbers, strings or plain objects`,
   )
 }

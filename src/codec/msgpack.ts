@@ -69,15 +69,15 @@ let tidying = false
  * Values as MessagePack, each in a frame of its own, readable by every other implementation.
  *
  * What arrives is what was sent for `null`, booleans, numbers, strings, `bigint`s of up to 64 bits, octets (any view of
- * octets arrives as a `Buffer`), arrays and plain objects. A property that is `undefined` is left out; in an array it
- * becomes `null`. An object of a class arrives as a plain object with its own properties, or as what its `toJSON`
- * returned; a `Map` as a plain object; a `Set`, an `Error` and a `RegExp` as arrays of what they hold; `-0` as `0`; and
- * half of a surrogate pair as U+FFFD.
+ * them arrives as octets in memory of their own), arrays and plain objects. A property that is `undefined` is left out;
+ * in an array it becomes `null`. An object of a class arrives as a plain object with its own properties, or as what its
+ * `toJSON` returned; a `Map` as a plain object; a `Set`, an `Error` and a `RegExp` as arrays of what they hold; `-0` as
+ * `0`; and half of a surrogate pair as U+FFFD.
  *
- * Rejects its `send` with {@link CodecError}: a `Date` and whatever else would be an extension type, functions, symbols,
- * larger `bigint`s, cycles, and what is over a limit. Announced as `message:invalid` is what arrives and is not exactly
- * one value of the plain types, is over a limit, or has the key `__proto__`. No class is revived, no code is made from
- * what a peer names, and nothing is allocated for what it announces.
+ * Rejects its `send` with {@link CodecError}: a `Date` and whatever else would be an extension type, functions,
+ * symbols, larger `bigint`s, cycles, and what is over a limit. Announced as `message:invalid` is what arrives and is not
+ * exactly one value of the plain types, is over a limit, or has the key `__proto__`. No class is revived, no code is made
+ * from what a peer names, and nothing is allocated for what it announces.
  *
  * What is received is believed to be an `R`; {@link validated} looks whether it is.
  *

@@ -10,7 +10,7 @@ const ISSUES = 3
 const ISSUE_TEXT = 120
 
 /**
- * The values of another codec, looked at by a schema: one of zod, valibot, arktype, or whatever follows Standard Schema.
+ * The values of another codec, looked at by a schema: of zod, valibot, arktype, or whatever follows Standard Schema.
  *
  * What travels is what the schema accepts, its input; what is received is what the schema makes of that, its output. So
  * a value is looked at before it is sent, and sent as it is; and once more when it has arrived, when defaults are
