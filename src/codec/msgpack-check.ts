@@ -3,17 +3,21 @@
 
 import { CodecError } from "../errors.ts"
 import { type SettledLimits, tooDeep, tooLarge, tooMany, unsafeKey } from "./limits.ts"
+import { isMarked, type MarkedText } from "./marked-text.ts"
 
 const UNSAFE = [..."__proto__"].map((character) => character.charCodeAt(0))
 
 /**
  * Makes a function that throws {@link CodecError} unless the octets `from` to `to` are one value that may be unpacked.
+ * What it returns is nearly always nothing: the texts in it that msgpackr would not give back as they are.
  *
  * Refused are extension types (and with them records, references, dates and whatever else a library may read from
  * them), the octet 0xC1 that means nothing, the key `__proto__`, values that end too early or too late, and whatever
  * is over a limit.
  */
-export function msgpackCheck(limits: SettledLimits): (octets: Uint8Array, from: number, to: number) => void {
+export function msgpackCheck(
+  limits: SettledLimits,
+): (octets: Uint8Array, from: number, to: number) => readonly MarkedText[] | undefined {
   const { maxSize, maxDepth, maxValues } = limits
   // For each array and map that is open: what is left of the one around it, and whether that is a map.
   const lefts = new Float64Array(maxDepth)
@@ -27,12 +31,13 @@ export function msgpackCheck(limits: SettledLimits): (octets: Uint8Array, from: 
     let left = 1
     // 1 in a map: keys and values take turns, and an odd number is left after a key.
     let map = 0
+    let marked: MarkedText[] | undefined
     for (;;) {
       while (left === 0) {
         if (depth === 0) {
           if (at < to) throw trailing(to - at)
           if (at > to) throw truncated()
-          return
+          return marked
         }
         depth--
         left = lefts[depth] as number
@@ -40,6 +45,7 @@ export function msgpackCheck(limits: SettledLimits): (octets: Uint8Array, from: 
       }
       if (at >= to) throw truncated()
       left--
+      const start = at
       const token = octets[at++] as number
       if (token < 0x80 || token >= 0xe0) continue
 
@@ -111,6 +117,10 @@ export function msgpackCheck(limits: SettledLimits): (octets: Uint8Array, from: 
 
       if (opens === 0) {
         if (length === 9 && map === 1 && (left & 1) === 1 && isUnsafe(octets, at)) throw unsafeKey()
+        if (length > 64 && token >= 0xd9 && isMarked(octets, at)) {
+          marked ??= []
+          marked.push({ start, text: at, length })
+        }
         at += length
         continue
       }

@@ -11,6 +11,7 @@ import { reasonOf } from "../thrown.ts"
 import type { Codec } from "./codec.ts"
 import { frameOf } from "./frames.ts"
 import { type CodecLimits, type CodecOption, LIMITS, type SettledLimits, settle } from "./limits.ts"
+import { LONG_MARKED_TEXT, markedTwice } from "./marked-text.ts"
 import { msgpackCheck } from "./msgpack-check.ts"
 
 /** What can be said of {@link msgpack}. */
@@ -75,9 +76,9 @@ let tidying = false
  * `0`; and half of a surrogate pair as U+FFFD.
  *
  * Rejects its `send` with {@link CodecError}: a `Date` and whatever else would be an extension type, functions,
- * symbols, larger `bigint`s, cycles, and what is over a limit. Announced as `message:invalid` is what arrives and is not
- * exactly one value of the plain types, is over a limit, or has the key `__proto__`. No class is revived, no code is made
- * from what a peer names, and nothing is allocated for what it announces.
+ * symbols, larger `bigint`s, cycles, and what is over a limit. Announced as `message:invalid` is what arrives and is
+ * not exactly one value of the plain types, is over a limit, or has the key `__proto__`. No class is revived, no code
+ * is made from what a peer names, and nothing is allocated for what it announces.
  *
  * What is received is believed to be an `R`; {@link validated} looks whether it is.
  *
@@ -105,7 +106,11 @@ export function msgpack<S = unknown, R = S>(options?: MsgpackOptions): Codec<NoI
         copy(frame, desk, 0)
         octets = desk
       }
-      check(octets, 0, size)
+      const marked = check(octets, 0, size)
+      if (marked !== undefined && losesMarks(packr)) {
+        octets = markedTwice(octets, size, marked)
+        return unpack(packr, octets, octets.length) as R
+      }
       return unpack(packr, octets, size) as R
     },
   }
@@ -145,6 +150,11 @@ function unpack(packr: PackrClass, octets: Frame, size: number): unknown {
   } catch (error) {
     throw new CodecError(`A frame could not be unpacked: ${reasonOf(error)}`, { cause: error })
   }
+}
+
+/** Its own decoder does, native code does not, and others of the process may have loaded that. */
+function losesMarks(packr: PackrClass): boolean {
+  return !(packr.unpack(LONG_MARKED_TEXT) as string).startsWith("\ufeff")
 }
 
 /** Makes msgpackr let go of a large buffer: later, since it may be in the middle of packing something else. */

@@ -71,6 +71,14 @@ describe("msgpack()", () => {
     expect(thereAndBack(codec, new Set([1, 2]))).toEqual([1, 2])
   })
 
+  it("keeps the byte order mark of a text of any length, in a key as well", () => {
+    for (const length of [0, 1, 60, 61, 62, 300, 70_000]) {
+      const text = `\ufeff${"x".repeat(length)}`
+      const value = [text, { [text]: [text, 1], more: `\ufeff${text}` }, Buffer.from(text), "é"]
+      expect(thereAndBack(codec, value)).toEqual(value)
+    }
+  })
+
   it("gives octets as a Buffer in memory of their own, whatever view they were", () => {
     for (const sent of [Buffer.from([1, 2, 3]), new Uint8Array([1, 2, 3]), new Uint8Array([1, 2, 3]).buffer]) {
       const frame = there(codec, { sent })
