@@ -24,6 +24,7 @@ import { decodeUtf8 } from "./utf8.ts"
  * @throws OptionError for an option that does not exist or is not accepted
  */
 export function json<S = unknown, R = S>(options?: CodecLimits): Codec<NoInfer<S>, NoInfer<R>> {
+  // NoInfer: what a peer sends is never guessed from where the codec goes; it is what one says, or unknown.
   const check = jsonCheck(settle<SettledLimits>("json", LIMITS, options))
   return {
     encode(value) {

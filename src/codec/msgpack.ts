@@ -88,6 +88,7 @@ let tidying = false
  * @see https://github.com/msgpack/msgpack/blob/master/spec.md
  */
 export function msgpack<S = unknown, R = S>(options?: MsgpackOptions): Codec<NoInfer<S>, NoInfer<R>> {
+  // NoInfer: what a peer sends is never guessed from where the codec goes; it is what one says, or unknown.
   const { int64, ...limits } = settle<SettledOptions>("msgpack", { ...LIMITS, int64: INT64 }, options)
   const check = msgpackCheck(limits)
   const packr = packrOf(int64)
