@@ -5,6 +5,7 @@ const config: ViteUserConfig = {
   resolve: {
     alias: [
       { find: /^brokerless$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
+      { find: /^brokerless\/codec$/, replacement: fileURLToPath(new URL("./src/codec.ts", import.meta.url)) },
       { find: /^brokerless\/curve$/, replacement: fileURLToPath(new URL("./src/curve.ts", import.meta.url)) },
       { find: /^brokerless\/patterns$/, replacement: fileURLToPath(new URL("./patterns/index.ts", import.meta.url)) },
       {

@@ -1,8 +1,8 @@
 // Publish and subscribe, with typed messages: a station reports the weather of several towns, and each listener gets
-// what begins with its prefix. The codec (see json.ts) decides what a value looks like on the wire.
+// what begins with its prefix. The codec decides what a value looks like on the wire.
 
 import { Publisher, Subscriber } from "brokerless"
-import { json } from "./json.ts"
+import { json } from "brokerless/codec"
 
 interface Weather {
   readonly celsius: number

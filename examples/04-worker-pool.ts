@@ -5,7 +5,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises"
 import { Pull, Push } from "brokerless"
-import { json } from "./json.ts"
+import { json } from "brokerless/codec"
 
 interface Result {
   readonly worker: string

@@ -2,7 +2,7 @@
 // Publisher it waits for a slow one, so nobody misses a setting; unlike a Push it does not divide the messages up.
 
 import { Fanout, Pull } from "brokerless"
-import { json } from "./json.ts"
+import { json } from "brokerless/codec"
 
 interface Setting {
   readonly name: string

@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc")
 /** Whatever the package may depend on, at all. */
-const ALLOWED = { dependencies: ["libsodium"], peerDependencies: ["sodium-native"] }
+const ALLOWED = { dependencies: ["libsodium", "msgpackr"], peerDependencies: ["sodium-native"] }
 const temporary = mkdtempSync(join(tmpdir(), "brokerless-pack-"))
 
 try {
@@ -84,7 +84,7 @@ function checkManifest() {
     if (surplus.length > 0) fail(`package.json has ${surplus.join(", ")} in "${field}": see docs/design/0009`)
   }
   if (manifest.peerDependenciesMeta["sodium-native"].optional !== true) fail("sodium-native must be optional")
-  report("no dependency but what CURVE needs, no install scripts")
+  report("no dependency but what CURVE and MessagePack need, no install scripts")
 }
 
 async function checkWithPublint(consumer) {
@@ -104,11 +104,13 @@ function install(tarball) {
     )
     return join(temporary, packed.filename)
   })
-  npm(consumer, "install", "--offline", "--no-audit", "--no-fund", "--no-package-lock", tarball, ...dependencies)
+  // What msgpackr would like to have besides is native, and nothing here may need it.
+  const options = ["--offline", "--omit=optional", "--no-audit", "--no-fund", "--no-package-lock"]
+  npm(consumer, "install", ...options, tarball, ...dependencies)
   const installed = readdirSync(join(consumer, "node_modules")).filter((name) => !name.startsWith("."))
   const expected = ["brokerless", ...Object.keys(manifest.dependencies)]
   if (installed.join() !== expected.join()) fail(`installed were ${installed.join(", ")}`)
-  report("installed offline into a fresh project")
+  report("installed offline into a fresh project, without anything native")
   return consumer
 }
 
@@ -138,14 +140,20 @@ function checkModules(consumer) {
     if (provider !== "libsodium (WebAssembly)") fail(`CURVE without sodium-native is done by ${provider}`)
   }
   report("CURVE runs, imported and required")
+  for (const program of ["codec.mjs", "codec.cjs"]) {
+    const said = node(consumer, join("out", program)).trim()
+    if (said !== "the same, in JavaScript") fail(`out/${program} says ${said}`)
+  }
+  report("codecs run, imported and required")
   for (const entry of entryPoints()) {
     node(consumer, "--eval", `require(${JSON.stringify(posix.join("brokerless", entry))})`)
   }
   report("every entry point loads")
-  for (const name of Object.keys(manifest.dependencies))
+  for (const name of Object.keys(manifest.dependencies)) {
     rmSync(join(consumer, "node_modules", name), { recursive: true })
+  }
   node(consumer, join("out", "cjs.cjs"))
-  report("the core runs without what CURVE depends on")
+  report("the core runs without what CURVE and MessagePack depend on")
 }
 
 function npm(cwd, ...options) {

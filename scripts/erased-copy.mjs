@@ -53,7 +53,7 @@ export function erasedCopy(folders, changes = []) {
   }
   if (left.size > 0) throw new Error(`There is no ${[...left.keys()].join(", no ")}`)
   const { version, dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
-  const exports = { ".": "./src/index.js", "./curve": "./src/curve.js" }
+  const exports = { ".": "./src/index.js", "./codec": "./src/codec.js", "./curve": "./src/curve.js" }
   const manifest = { name: "brokerless", version, type: "module", exports, dependencies }
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest))
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"), "junction")

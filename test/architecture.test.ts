@@ -1,10 +1,23 @@
 import { readdirSync, readFileSync } from "node:fs"
-import { basename, dirname, join, relative, sep } from "node:path"
+import { basename, sep } from "node:path"
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
 import { describe, expect, it } from "vitest"
+import { isTest, missingFiles, patternCycles, patternOf, unlisted, wrongImports } from "./support/pattern-rules.ts"
+import { cyclesOf, internal, readSources, type Source, sourceOf } from "./support/sources.ts"
+import {
+  barrels,
+  defaultExports,
+  longerThan,
+  otherThanExports,
+  poorNames,
+  saysAny,
+  silent,
+  typesThatStay,
+  widerThan,
+} from "./support/style.ts"
 
-const SRC = fileURLToPath(new URL("../src/", import.meta.url))
+const PATTERNS = new URL("../patterns/", import.meta.url)
 
 /**
  * Who may import whom. A name is a folder of src/ or a file of its root; `core` is what everybody may import, and the
@@ -52,97 +65,19 @@ const CORE = [
 ]
 
 /** What the package exports, each by its own name. */
-const DOORS = ["index.ts", "curve.ts"]
+const DOORS = ["index.ts", "codec.ts", "curve.ts"]
 
 /** Tables, which are read row by row and lose by being cut. */
 const LONG_TABLES = ["options.ts"]
 
-interface Import {
-  readonly specifier: string
-  /** Nothing of it is left at run time. */
-  readonly typeOnly: boolean
-}
-
-interface Source {
-  /** Relative to src/, with forward slashes. */
-  readonly path: string
-  readonly text: string
-  readonly tree: ts.SourceFile
-  readonly imports: readonly Import[]
-}
-
-const SOURCES: readonly Source[] = readdirSync(SRC, { recursive: true, encoding: "utf8" })
-  .filter((path) => path.endsWith(".ts"))
-  .map((path) => read(path.split(sep).join("/")))
+const SOURCES: readonly Source[] = readSources(new URL("../src/", import.meta.url))
 const BY_PATH = new Map(SOURCES.map((source) => [source.path, source]))
-
-function read(path: string): Source {
-  const text = readFileSync(join(SRC, path), "utf8")
-  const tree = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
-  return { path, text, tree, imports: importsOf(tree) }
-}
-
-function importsOf(tree: ts.SourceFile): Import[] {
-  const found: Import[] = []
-  const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
-      found.push({ specifier: node.moduleSpecifier.text, typeOnly: importsTypesOnly(node.importClause) })
-    } else if (ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined) {
-      const { exportClause } = node
-      const named = exportClause !== undefined && ts.isNamedExports(exportClause) ? exportClause.elements : undefined
-      const typeOnly = node.isTypeOnly || (named?.every((element) => element.isTypeOnly) ?? false)
-      found.push({ specifier: (node.moduleSpecifier as ts.StringLiteral).text, typeOnly })
-    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
-      found.push({ specifier: (node.argument.literal as ts.StringLiteral).text, typeOnly: true })
-    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      found.push({ specifier: (node.arguments[0] as ts.StringLiteral).text, typeOnly: false })
-    }
-    ts.forEachChild(node, visit)
-  }
-  visit(tree)
-  return found
-}
-
-function importsTypesOnly(clause: ts.ImportClause | undefined): boolean {
-  if (clause === undefined) return false
-  if (clause.phaseModifier === ts.SyntaxKind.TypeKeyword) return true
-  const bindings = clause.namedBindings
-  if (clause.name !== undefined || bindings === undefined || !ts.isNamedImports(bindings)) return false
-  return bindings.elements.every((element) => element.isTypeOnly)
-}
-
-/** The file of src/ that a relative import means. */
-function target(from: Source, specifier: string): string {
-  return relative(SRC, join(SRC, dirname(from.path), specifier))
-    .split(sep)
-    .join("/")
-}
-
-function internal(source: Source): (Import & { readonly path: string })[] {
-  return source.imports
-    .filter(({ specifier }) => specifier.startsWith("."))
-    .map((each) => ({ ...each, path: target(source, each.specifier) }))
-}
 
 /** The row of the table that a file belongs to. */
 function groupOf(path: string): string {
   const first = path.split("/")[0] as string
   const name = first.replace(/\.ts$/, "")
   return first.endsWith(".ts") && CORE.includes(name) ? "core" : name
-}
-
-/** Every place where the tree has something of this kind: `path: what`. */
-function findAll(judge: (node: ts.Node, source: Source) => string | undefined): string[] {
-  const found: string[] = []
-  for (const source of SOURCES) {
-    const visit = (node: ts.Node): void => {
-      const what = judge(node, source)
-      if (what !== undefined) found.push(`${source.path}: ${what}`)
-      ts.forEachChild(node, visit)
-    }
-    visit(source.tree)
-  }
-  return found
 }
 
 describe("the layers of src/", () => {
@@ -179,20 +114,7 @@ describe("the layers of src/", () => {
   })
 
   it("have no cycle, of types neither", () => {
-    const done = new Set<string>()
-    const cycles: string[] = []
-    const walk = (path: string, way: readonly string[]): void => {
-      if (way.includes(path)) {
-        cycles.push([...way.slice(way.indexOf(path)), path].join(" → "))
-        return
-      }
-      if (done.has(path)) return
-      const source = BY_PATH.get(path)
-      if (source === undefined) throw new Error(`${way.at(-1)} imports ${path}, which is not there`)
-      for (const next of internal(source)) walk(next.path, [...way, path])
-      done.add(path)
-    }
-    for (const { path } of SOURCES) walk(path, [])
+    const cycles = cyclesOf(SOURCES, (source) => internal(source).map(({ path }) => path))
     expect(cycles).toEqual([])
   })
 })
@@ -204,8 +126,15 @@ describe("every file of src/", () => {
         .filter(({ specifier }) => !specifier.startsWith("node:") && !/^\.\.?\/.*\.ts$/.test(specifier))
         .map(({ specifier }) => `${source.path}: ${specifier}`),
     )
-    // What comes from elsewhere, where alone it is used: the second by a name known at run time only.
-    expect(wrong).toEqual(["curve/libsodium.ts: libsodium", "curve/sodium-native.ts: PACKAGE"])
+    // What comes from elsewhere, where alone it is used: the last by a name known at run time only.
+    expect(wrong.sort()).toEqual([
+      "codec/msgpack.ts: msgpackr",
+      "codec/msgpack.ts: msgpackr/pack",
+      "curve/libsodium.ts: libsodium",
+      "curve/sodium-native.ts: PACKAGE",
+    ])
+    // The main door of msgpackr loads native code if it finds some.
+    expect(BY_PATH.get("codec/msgpack.ts")?.imports).toContainEqual({ specifier: "msgpackr", typeOnly: true })
   })
 
   it("leaves the runtime's own modules to the transports, and to CURVE for its keys", () => {
@@ -215,19 +144,13 @@ describe("every file of src/", () => {
   })
 
   it("re-exports nothing, unless it is a public door", () => {
-    const barrels = findAll((node, { path }) =>
-      !DOORS.includes(path) && ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined
-        ? node.getText()
-        : undefined,
-    )
-    expect(barrels).toEqual([])
+    expect(barrels(SOURCES, (path) => DOORS.includes(path))).toEqual([])
     expect(SOURCES.map(({ path }) => path).filter((path) => basename(path) === "index.ts")).toEqual(["index.ts"])
   })
 
   it("re-exports and does nothing else, if it is a public door", () => {
     for (const name of DOORS) {
-      const door = BY_PATH.get(name) as Source
-      expect(door.tree.statements.filter((statement) => !ts.isExportDeclaration(statement))).toEqual([])
+      expect(otherThanExports(BY_PATH.get(name) as Source)).toEqual([])
     }
   })
 
@@ -243,44 +166,139 @@ describe("every file of src/", () => {
     expect(BY_PATH.get("bytes.ts")?.text).toMatch(/\bBuffer\b/)
   })
 
+  it("has at most 600 lines, unless it is a table", () => {
+    expect(longerThan(600, SOURCES)).toEqual(LONG_TABLES)
+  })
+})
+
+const PATTERN_SOURCES = readSources(PATTERNS)
+const PATTERN_FILES = readdirSync(fileURLToPath(PATTERNS), { recursive: true, encoding: "utf8" }).map((path) =>
+  path.split(sep).join("/"),
+)
+const NAMES = [...new Set(PATTERN_FILES.map(patternOf))].filter((name) => name !== undefined)
+
+describe("every file of src/ and patterns/", () => {
+  const published = [...SOURCES, ...PATTERN_SOURCES]
+
   it("exports names, never a default", () => {
-    const wrong = findAll((node) => {
-      if (ts.isExportAssignment(node)) return node.getText()
-      const modifiers = ts.canHaveModifiers(node) ? (ts.getModifiers(node) ?? []) : []
-      if (modifiers.some(({ kind }) => kind === ts.SyntaxKind.DefaultKeyword)) return "a default export"
-      return ts.isExportSpecifier(node) && node.name.text === "default" ? "a default export" : undefined
-    })
-    expect(wrong).toEqual([])
+    expect(defaultExports(published)).toEqual([])
   })
 
   it("has types that can be erased: no enum, no namespace, no parameter property", () => {
-    const wrong = findAll((node) => {
-      if (ts.isEnumDeclaration(node) || ts.isModuleDeclaration(node)) return node.getText().slice(0, 40)
-      return ts.isParameter(node) && ts.isParameterPropertyDeclaration(node, node.parent) ? node.getText() : undefined
-    })
-    expect(wrong).toEqual([])
+    expect(typesThatStay(published)).toEqual([])
   })
 
   it("never says any", () => {
-    expect(findAll((node) => (node.kind === ts.SyntaxKind.AnyKeyword ? node.parent.getText() : undefined))).toEqual([])
+    expect(saysAny(published)).toEqual([])
   })
 
   it("opens with what lives there", () => {
-    const silent = SOURCES.filter(({ text }) => !/^(\/\/\/ <reference [^\n]*\n)?\/\/ \S/.test(text))
-    expect(silent.map(({ path }) => path)).toEqual([])
+    expect(silent(published.filter(({ path }) => !isTest(path)))).toEqual([])
   })
 
   it("is named in kebab-case after one thing, and no file is a grab bag", () => {
-    const names = SOURCES.flatMap(({ path }) => path.replace(/\.ts$/, "").split("/"))
-    expect(names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name))).toEqual([])
-    expect(names.filter((name) => /^(utils?|helpers?|common|misc|shared|lib|types)$/.test(name))).toEqual([])
+    expect(poorNames(published)).toEqual([])
   })
 
-  it("has at most 600 lines, unless it is a table, and none of over 120 columns", () => {
-    const long = SOURCES.filter(({ text }) => text.split("\n").length > 600).map(({ path }) => path)
-    expect(long).toEqual(LONG_TABLES)
-    const wide = SOURCES.filter(({ text }) => text.split("\n").some((line) => line.length > 120))
-    expect(wide.map(({ path }) => path)).toEqual([])
+  it("has no line of over 120 columns", () => {
+    expect(widerThan(120, published)).toEqual([])
+  })
+})
+
+describe("every pattern", () => {
+  const door = PATTERN_SOURCES.find(({ path }) => path === "index.ts") as Source
+
+  it("imports the public doors, other patterns by their published names, and files of its own", () => {
+    expect(PATTERN_SOURCES.length).toBeGreaterThan(0)
+    expect(wrongImports(PATTERN_SOURCES, NAMES)).toEqual([])
+  })
+
+  it("leads back to itself by no import", () => {
+    expect(patternCycles(PATTERN_SOURCES)).toEqual([])
+  })
+
+  it("has a README, tests, and an index.ts that re-exports and does nothing else", () => {
+    expect(missingFiles(NAMES, PATTERN_FILES)).toEqual([])
+    const isDoor = (path: string): boolean => /^([^/]+\/)?index\.ts$/.test(path)
+    expect(barrels(PATTERN_SOURCES, isDoor)).toEqual([])
+    const busy = PATTERN_SOURCES.filter(({ path }) => isDoor(path)).filter((each) => otherThanExports(each).length > 0)
+    expect(busy.map(({ path }) => path)).toEqual([])
+  })
+
+  it("is opened by the door of all, and has its line in the table", () => {
+    expect(unlisted(NAMES, door, readFileSync(new URL("README.md", PATTERNS), "utf8"))).toEqual([])
+  })
+
+  it("has at most 600 lines a file", () => {
+    expect(
+      longerThan(
+        600,
+        PATTERN_SOURCES.filter(({ path }) => !isTest(path)),
+      ),
+    ).toEqual([])
+  })
+})
+
+describe("the rules for patterns", () => {
+  const names = ["one", "two"]
+  const wrong = (path: string, specifier: string): string[] =>
+    wrongImports([sourceOf(path, `import { x } from "${specifier}"`)], names)
+
+  it.each([
+    ["one/a.ts", "brokerless"],
+    ["one/a.ts", "brokerless/codec"],
+    ["one/a.ts", "brokerless/patterns/two"],
+    ["one/a.ts", "node:crypto"],
+    ["one/a.ts", "./b.ts"],
+    ["one/inner/a.ts", "../b.ts"],
+    ["one/a.ts", "../emitter.ts"],
+    ["emitter.ts", "./settings.ts"],
+    ["index.ts", "./one/index.ts"],
+    ["one/test/a.test.ts", "vitest"],
+    ["one/test/a.test.ts", "../b.ts"],
+    ["one/test/a.test.ts", "../../../test/support/until.ts"],
+  ])("let %s import %s", (path, specifier) => {
+    expect(wrong(path, specifier)).toEqual([])
+  })
+
+  it.each([
+    ["one/a.ts", "brokerless/curve"],
+    ["one/a.ts", "brokerless/patterns"],
+    ["one/a.ts", "brokerless/patterns/one"],
+    ["one/a.ts", "brokerless/patterns/three"],
+    ["one/a.ts", "msgpackr"],
+    ["one/a.ts", "fs"],
+    ["one/a.ts", "./b.js"],
+    ["one/a.ts", "./b"],
+    ["one/a.ts", "../two/b.ts"],
+    ["one/a.ts", "../two/index.ts"],
+    ["one/a.ts", "../index.ts"],
+    ["one/a.ts", "../../src/index.ts"],
+    ["one/a.ts", "./test/b.ts"],
+    ["emitter.ts", "./one/a.ts"],
+    ["index.ts", "./one/a.ts"],
+    ["one/test/a.test.ts", "../../two/b.ts"],
+  ])("do not let %s import %s", (path, specifier) => {
+    expect(wrong(path, specifier)).toEqual([`${path}: ${specifier}`])
+  })
+
+  it("see cycles over published names, what is missing, and what is not listed", () => {
+    const sources = [
+      sourceOf("one/index.ts", 'export { a } from "./a.ts"'),
+      sourceOf("one/a.ts", 'import { b } from "brokerless/patterns/two"'),
+      sourceOf("two/index.ts", 'export { b } from "./b.ts"'),
+      sourceOf("two/b.ts", 'import type { a } from "brokerless/patterns/one"'),
+    ]
+    expect(patternCycles(sources.slice(2).concat(sourceOf("one/index.ts", "")))).toEqual([])
+    expect(patternCycles(sources)).toEqual(["one/index.ts → one/a.ts → two/index.ts → two/b.ts → one/index.ts"])
+    expect(
+      missingFiles(["one", "two"], ["one/README.md", "one/index.ts", "one/test/a.test.ts", "two/index.ts"]),
+    ).toEqual(["two/README.md", "two/test/*.test.ts"])
+    const door = sourceOf("index.ts", 'export * from "./one/index.ts"')
+    expect(unlisted(names, door, "| `two` | does this |\n| [one](one/README.md) | does that |\n")).toEqual([
+      "two in index.ts",
+    ])
+    expect(unlisted(["one"], door, "one is not in the table")).toEqual(["one in README.md"])
   })
 })
 

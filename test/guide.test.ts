@@ -3,9 +3,11 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { format } from "node:util"
 import * as brokerless from "brokerless"
+import * as codec from "brokerless/codec"
 import * as curve from "brokerless/curve"
 import ts from "typescript"
 import { describe, expect, it } from "vitest"
+import * as zod from "zod"
 
 const ROOT = new URL("../", import.meta.url)
 const GUIDE = readdirSync(new URL("docs/guide/", ROOT)).map((name) => `docs/guide/${name}`)
@@ -26,7 +28,7 @@ function programsOf(file: string): Program[] {
 
 const AsyncFunction = (async () => {}).constructor as new (
   ...parts: string[]
-) => (door: object, curveDoor: object, console: object) => Promise<void>
+) => (door: object, codecDoor: object, curveDoor: object, schemas: object, console: object) => Promise<void>
 
 /** Runs a program in place, and returns the lines it printed. */
 async function run(source: string): Promise<string[]> {
@@ -35,10 +37,13 @@ async function run(source: string): Promise<string[]> {
   })
   const body = outputText
     .replaceAll(/^import \{(.*)\} from "brokerless";$/gm, "const {$1} = door;")
+    .replaceAll(/^import \{(.*)\} from "brokerless\/codec";$/gm, "const {$1} = codecDoor;")
     .replaceAll(/^import \{(.*)\} from "brokerless\/curve";$/gm, "const {$1} = curveDoor;")
+    .replaceAll(/^import \{(.*)\} from "zod";$/gm, "const {$1} = schemas;")
     .replaceAll(/^export \{\};$/gm, "")
   const lines: string[] = []
-  await new AsyncFunction("door", "curveDoor", "console", body)(brokerless, curve, {
+  const doors = ["door", "codecDoor", "curveDoor", "schemas"]
+  await new AsyncFunction(...doors, "console", body)(brokerless, codec, curve, zod, {
     log: (...values: unknown[]) => lines.push(format(...values)),
   })
   return lines

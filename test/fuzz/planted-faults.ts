@@ -167,6 +167,27 @@ export const FAULTS: readonly PlantedFault[] = [
     replace: 'if (typeof value !== "number") return refuse()',
   },
   {
+    about: "extension types are left to msgpackr",
+    target: "msgpack",
+    file: "src/codec/msgpack-check.ts",
+    find: "            throw extension(octets, at, to, token)",
+    replace: "            at += 1 + 2 ** (token - 0xd4)\n            continue",
+  },
+  {
+    about: "a prototype may be set by a key",
+    target: "msgpack",
+    file: "src/codec/msgpack-check.ts",
+    find: "if (length === 9 && map === 1 && (left & 1) === 1 && isUnsafe(octets, at)) throw unsafeKey()",
+    replace: "",
+  },
+  {
+    about: "octets that are received are those of the frame",
+    target: "msgpack",
+    file: "src/codec/msgpack.ts",
+    find: "copyBuffers: true,",
+    replace: "",
+  },
+  {
     about: "an illegal frame is thrown at the process",
     target: "octets-to-listeners",
     file: "src/session/session.ts",

@@ -10,6 +10,7 @@ import { curveClient, curveServer } from "./mechanism-curve.ts"
 import { mechanismNull } from "./mechanism-null.ts"
 import { plainClient, plainServer } from "./mechanism-plain.ts"
 import { metadata } from "./metadata.ts"
+import { msgpackDecoder } from "./msgpack.ts"
 import { octetsFromServers, octetsToListeners } from "./octets.ts"
 import { options } from "./options.ts"
 import { subscribers, subscriptionIndex } from "./subscriptions.ts"
@@ -28,6 +29,7 @@ export const TARGETS: readonly FuzzTarget<unknown>[] = [
   subscribers,
   endpoints,
   options,
+  msgpackDecoder,
   octetsToListeners,
   octetsFromServers,
   pipelineCalls,

@@ -3,8 +3,8 @@
 
 import { isDeepStrictEqual } from "node:util"
 import { Request } from "brokerless"
+import { json } from "brokerless/codec"
 import { now } from "../clock.ts"
-import { json } from "../json.ts"
 import { Latency } from "../latency.ts"
 import { readPrices } from "../prices.ts"
 import { play } from "../role.ts"

@@ -1,7 +1,7 @@
 // A process: answers questions about the market, on an endpoint of its own.
 
 import { Reply } from "brokerless"
-import { json } from "../json.ts"
+import { json } from "brokerless/codec"
 import { readPrices } from "../prices.ts"
 import { play } from "../role.ts"
 import { type AnsweredSnapshot, type Question, snapshotAt } from "./snapshot.ts"

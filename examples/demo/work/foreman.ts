@@ -2,9 +2,9 @@
 // slowest; it begins when the first crew is complete, and tells everything once more when somebody joins later.
 
 import { Fanout } from "brokerless"
+import { json } from "brokerless/codec"
 import { now } from "../clock.ts"
 import { readFlights } from "../flights.ts"
-import { json } from "../json.ts"
 import { play } from "../role.ts"
 import { joins } from "./joins.ts"
 import { factsOf, type Setting } from "./settings.ts"

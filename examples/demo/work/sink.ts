@@ -1,8 +1,8 @@
 // A process: gathers the results, until everybody who is still alive has said its last word.
 
 import { Pull } from "brokerless"
+import { json } from "brokerless/codec"
 import { now } from "../clock.ts"
-import { json } from "../json.ts"
 import { Latency } from "../latency.ts"
 import { play } from "../role.ts"
 import { type Assessment, nothing, sum } from "./assessment.ts"

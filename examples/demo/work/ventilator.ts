@@ -2,9 +2,9 @@
 // so a slow one gets little and a dead one takes little with it.
 
 import { type Peer, Push } from "brokerless"
+import { json } from "brokerless/codec"
 import { now } from "../clock.ts"
 import { readFlights } from "../flights.ts"
-import { json } from "../json.ts"
 import { play } from "../role.ts"
 import { joins } from "./joins.ts"
 import type { Task } from "./task.ts"

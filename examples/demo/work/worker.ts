@@ -2,9 +2,9 @@
 
 import { setTimeout as rest } from "node:timers/promises"
 import { Pull, Push } from "brokerless"
+import { json } from "brokerless/codec"
 import { now } from "../clock.ts"
 import { readAirports } from "../flights.ts"
-import { json } from "../json.ts"
 import { Latency } from "../latency.ts"
 import { play } from "../role.ts"
 import { assess } from "./assessment.ts"
