@@ -9,7 +9,7 @@ import type { Places } from "./town.ts"
 const IN_FLIGHT = 32
 
 /** Questions in each tick of a millisecond when it asks at a steady pace. */
-const PACE = 2
+const PACE = 4
 
 /** How long answers took, ms. */
 export interface Latency {
