@@ -1,6 +1,7 @@
 // The parent's end of a worker process: asks it to do things and hands back what it answers.
 
 import { type ChildProcess, execFileSync, fork } from "node:child_process"
+import { constants, setPriority } from "node:os"
 import { fileURLToPath } from "node:url"
 import type { Order, Report, Roles } from "./worker.ts"
 
@@ -40,6 +41,13 @@ export class WorkerProcess {
   /** Keeps the process, with all its threads, on one core. Needs `taskset`, which Linux has. */
   pin(core: number): void {
     execFileSync("taskset", ["--all-tasks", "--cpu-list", "--pid", String(core), String(this.#child.pid)])
+  }
+
+  /** Takes only what the other processes leave of the processors. On Linux no waking process waits for it (`chrt`). */
+  yield(): void {
+    const pid = this.#child.pid as number
+    if (process.platform === "linux") execFileSync("chrt", ["--all-tasks", "--idle", "--pid", "0", String(pid)])
+    else setPriority(pid, constants.priority.PRIORITY_LOW)
   }
 
   /** Has a role do something. Rejects when it fails, when the process ends, or after `limit` milliseconds. */

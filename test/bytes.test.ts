@@ -14,6 +14,7 @@ import {
   ofMemory,
   ofView,
   startsWith,
+  steady,
   toKey,
   view,
 } from "../src/bytes.ts"
@@ -138,5 +139,21 @@ describe("comparing and joining", () => {
     expect(concat(list).toString()).toBe("abc")
     expect(concat(list, 2).toString()).toBe("ab")
     expect(concat([])).toHaveLength(0)
+  })
+
+  it("a view that is steady is the same octets, and says the same of its place", () => {
+    const memory = Buffer.alloc(100, 1)
+    const octets = view(memory.buffer, memory.byteOffset + 10, 20)
+    const kept = steady(octets)
+    expect(kept).toBe(octets)
+    kept[0] = 7
+    expect(memory[10]).toBe(7)
+    expect([kept.buffer, kept.byteOffset, kept.byteLength, kept.length]).toEqual([
+      memory.buffer,
+      memory.byteOffset + 10,
+      20,
+      20,
+    ])
+    expect(Object.keys(kept)).toEqual(Object.keys(view(memory.buffer, memory.byteOffset + 10, 20)))
   })
 })

@@ -1,5 +1,5 @@
-// The attacks that an honest peer has to live through, each at a rate that leaves it a share of two cores: what is
-// measured is what the town does with an attack, not whether the machine has time for both. A role of a worker process.
+// The attacks that an honest peer has to live through, each at a rate of its own: what is measured is what the town does
+// with an attack, not whether the machine has time for both. A role of a worker process.
 
 import type { Socket } from "node:net"
 import { command, frame, greeting, longHeader, message, ready } from "../../test/support/raw-peer.ts"
@@ -10,11 +10,15 @@ const MORE = 1
 /** ms between the steps of an attack. */
 const STEP = 10
 
+/** Steps that an attacker who was held up makes up for at once. */
+const BEHIND = 5
+
 /** One attack: what it does in every step. */
 interface Attack {
   /** What it is, and at what rate. */
   readonly what: string
-  begin(attacker: Attacker): () => void
+  /** The step says how much of it was done, if that was not all. */
+  begin(attacker: Attacker): () => number | undefined
 }
 
 const COMB = Array.from({ length: 64 }, (_, i) => command("SUBSCRIBE", Buffer.alloc((i + 1) * 64, 0x61)))
@@ -107,16 +111,29 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
       deaf.pause()
       loud.push(deaf)
       return () => {
-        for (const socket of loud) if (socket.writableLength < 1 << 20) attacker.say(socket, PINGS)
+        const open = loud.filter((socket) => socket.writableLength < 1 << 20)
+        for (const socket of open) attacker.say(socket, PINGS)
+        return open.length / loud.length
       }
     },
   },
 }
 
+/** What an attack came to. */
+export interface Spent {
+  /** The part of its rate that it reached. */
+  readonly reached: number
+  readonly octets: number
+  readonly connections: number
+}
+
 export class Attacker {
   #places: Places | undefined
-  #steps: ReturnType<typeof setInterval> | undefined
+  #timer: ReturnType<typeof setInterval> | undefined
   readonly #open = new Set<Socket>()
+  #began = 0
+  #due = 0
+  #done = 0
   #octets = 0
   #connections = 0
 
@@ -124,16 +141,24 @@ export class Attacker {
     const attack = ATTACKS[name]
     if (attack === undefined) throw new Error(`There is no attack ${name}`)
     this.#places = places
-    this.#octets = 0
-    this.#connections = 0
-    this.#steps = setInterval(attack.begin(this), STEP)
+    this.#due = this.#done = this.#octets = this.#connections = 0
+    this.#began = performance.now()
+    const step = attack.begin(this)
+    this.#timer = setInterval(() => this.#go(step), STEP)
   }
 
-  /** What it came to. */
-  async stop(): Promise<{ octets: number; connections: number }> {
-    clearInterval(this.#steps)
+  async stop(): Promise<Spent> {
+    clearInterval(this.#timer)
+    const reached = this.#done / Math.floor((performance.now() - this.#began) / STEP)
     for (const socket of this.#open) socket.destroy()
-    return { octets: this.#octets, connections: this.#connections }
+    return { reached, octets: this.#octets, connections: this.#connections }
+  }
+
+  /** Does the steps that are due. Those that are too late are not done at all, and missing in what was reached. */
+  #go(step: () => number | undefined): void {
+    const due = Math.floor((performance.now() - this.#began) / STEP)
+    for (let i = Math.min(due - this.#due, BEHIND); i > 0; i--) this.#done += step() ?? 1
+    this.#due = due
   }
 
   dial(place: keyof Places, ...octets: Buffer[]): Socket {

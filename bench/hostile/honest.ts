@@ -8,13 +8,13 @@ import type { Places } from "./town.ts"
 /** Questions under way when it asks as much as it can. */
 const IN_FLIGHT = 32
 
-/** How an honest peer fared. */
-export interface Fare {
-  /** Of answers, ms. */
+/** Questions in each tick of a millisecond when it asks at a steady pace. */
+const PACE = 4
+
+/** How long answers took, ms. */
+export interface Latency {
   readonly p50: number
   readonly p99: number
-  /** Answers per second. */
-  readonly rate: number
 }
 
 export class Honest {
@@ -33,29 +33,22 @@ export class Honest {
     void this.#read()
   }
 
-  /** Asks for that many seconds at a steady pace, and half as long as much as it can. */
-  async fare(seconds: number): Promise<Fare> {
+  /** Asks so many questions at a steady pace. */
+  async latency(questions: number): Promise<Latency> {
     const took: number[] = []
     const open: Promise<void>[] = []
-    const end = performance.now() + seconds * 1000
-    while (performance.now() < end) {
-      open.push(this.#ask(took))
+    while (open.length < questions) {
+      for (let i = 0; i < PACE; i++) open.push(this.#ask(took))
       await sleep(1)
     }
     await Promise.all(open)
     took.sort((a, b) => a - b)
     const at = (part: number): number => took[Math.floor(took.length * part)] ?? Number.POSITIVE_INFINITY
-    return { p50: at(0.5), p99: at(0.99), rate: await this.#rate(seconds / 2) }
+    return { p50: at(0.5), p99: at(0.99) }
   }
 
-  /** What was lost so far: answers, news up to `told`, and connections. */
-  async lost(told: number): Promise<{ answers: number; news: number; connections: number }> {
-    while (this.#next < told) await sleep(10)
-    const connections = this.#request.stats.reconnects + this.#subscriber.stats.reconnects
-    return { answers: this.#unanswered, news: this.#missing, connections }
-  }
-
-  async #rate(seconds: number): Promise<number> {
+  /** Asks as much as it can, for that many seconds; answers per second. */
+  async rate(seconds: number): Promise<number> {
     const took: number[] = []
     const began = performance.now()
     const end = began + seconds * 1000
@@ -64,6 +57,13 @@ export class Honest {
     })
     await Promise.all(asking)
     return (took.length * 1000) / (performance.now() - began)
+  }
+
+  /** What was lost so far: answers, news up to `told`, and connections. */
+  async lost(told: number): Promise<{ answers: number; news: number; connections: number }> {
+    while (this.#next < told) await sleep(10)
+    const connections = this.#request.stats.reconnects + this.#subscriber.stats.reconnects
+    return { answers: this.#unanswered, news: this.#missing, connections }
   }
 
   async #ask(took: number[]): Promise<void> {

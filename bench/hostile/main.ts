@@ -1,5 +1,6 @@
 // Measures what must hold under attack, one figure after the other, each in a process of its own; prints what was done,
-// what came out, what it may be, and whether it holds. A full run writes the table of docs/hostile-network.md.
+// what came out, what it may be, and whether it holds. A run at full size writes the table of docs/hostile-network.md,
+// or the lines in it that it has measured.
 //
 //   npm run hostile                    # everything
 //   npm run hostile -- --only B5       # the figures of these ids, with commas between them
@@ -38,7 +39,7 @@ for (const [index, { ids, title }] of FIGURES.entries()) {
 const failed = findings.filter(({ holds }) => !holds)
 console.log(`\n${findings.length - failed.length} of ${findings.length} hold`)
 if (failed.length > 0) process.exitCode = 1
-if (wanted.length === 0 && size === "full") writeResults(findings, machine())
+if (size === "full") writeResults(findings, machine(), wanted.length === 0)
 
 async function run(index: number, id: string): Promise<Finding[]> {
   const file = fileURLToPath(new URL("./figure-process.js", import.meta.url))

@@ -1,7 +1,7 @@
 // Commands of ZMTP 3.1 (RFC 37): their bodies, built by functions that bear the protocol's own names, and read back.
 // The frame around a body belongs to the encoder and decoder; what follows from a command, to the engine.
 
-import { allocate, type Bytes, copy, fromAscii, toKey } from "../bytes.ts"
+import { allocate, type Bytes, copy, fromAscii, startsWith, toKey, view } from "../bytes.ts"
 import { ProtocolError } from "../errors.ts"
 
 /** A command: what it is called, and the octets behind the name. */
@@ -74,9 +74,18 @@ export function ping(ttlTenths: number, context: Bytes): Bytes {
   return body
 }
 
-/** The answer to a PING, with the context that came in it: at most 16 octets. */
-export function pong(context: Bytes): Bytes {
-  return join(PONG, context.subarray(0, MAX_CONTEXT))
+/** Octets of the longest PONG. */
+export const PONG_SIZE: number = PONG.length + MAX_CONTEXT
+
+/**
+ * The answer to a PING, with the context that came in it: at most 16 octets.
+ * @param memory where it is put, if not in memory of its own: `PONG_SIZE` octets, for who answers very many
+ */
+export function pong(context: Bytes, memory: Bytes = allocate(PONG_SIZE)): Bytes {
+  const echo = context.length > MAX_CONTEXT ? context.subarray(0, MAX_CONTEXT) : context
+  copy(PONG, memory, 0)
+  copy(echo, memory, PONG.length)
+  return view(memory.buffer, memory.byteOffset, PONG.length + echo.length)
 }
 
 /** Asks a publisher for what begins with `topic`. To peers of ZMTP 3.0 a message says it instead. */
@@ -102,6 +111,11 @@ export function parseCommand(body: Bytes): Command {
   return { name, data: body.subarray(nameEnd) }
 }
 
+/** Octets of the name of a body that is a PING, which peers may send by the hundred thousand; 0 for any other. */
+export function pingName(body: Bytes): number {
+  return startsWith(body, PING) ? PING.length : 0
+}
+
 /** The reason in an ERROR, fit to be shown: printable and short. What cannot be read is no reason, but no fault. */
 export function parseError(data: Bytes): string {
   const end = 1 + (data[0] ?? 0)
@@ -112,11 +126,13 @@ export function parseError(data: Bytes): string {
 /**
  * A PING's time to live, in ms (0 = none), and its context: a view of at most 16 octets, however many came.
  * Throws {@link ProtocolError} when the two octets of the TTL are not there.
+ * @param at where what is behind the name begins
  */
-export function parsePing(data: Bytes): { readonly ttl: number; readonly context: Bytes } {
-  if (data.length < 2) throw new ProtocolError("The peer sent a PING without a time to live")
-  const tenths = ((data[0] as number) << 8) | (data[1] as number)
-  return { ttl: tenths * 100, context: data.subarray(2, 2 + MAX_CONTEXT) }
+export function parsePing(data: Bytes, at = 0): { readonly ttl: number; readonly context: Bytes } {
+  const size = data.length - at - 2
+  if (size < 0) throw new ProtocolError("The peer sent a PING without a time to live")
+  const tenths = ((data[at] as number) << 8) | (data[at + 1] as number)
+  return { ttl: tenths * 100, context: view(data.buffer, data.byteOffset + at + 2, Math.min(size, MAX_CONTEXT)) }
 }
 
 function named(name: string): Bytes {

@@ -11,7 +11,7 @@ import { HandshakeError, ProtocolError } from "../errors.ts"
 import type { Message } from "../message.ts"
 import { announcesRoutingId, compatible, legalPeers, type SocketType } from "../socket-type.ts"
 import { encodeSubscription, type SubscriptionKind } from "../subscription.ts"
-import { cancel, error as errorCommand, parseCommand, parseError, parsePing, subscribe } from "./command.ts"
+import { cancel, error as errorCommand, parseCommand, parseError, parsePing, pingName, subscribe } from "./command.ts"
 import {
   COMMAND_FRAME,
   Decoder,
@@ -306,6 +306,13 @@ export class Engine {
   }
 
   #command(body: Bytes): Meaning {
+    const pinged = pingName(body)
+    if (pinged > 0) {
+      const { ttl, context } = parsePing(body, pinged)
+      this.timeToLive = ttl
+      this.context = context
+      return PING
+    }
     const { name, data } = parseCommand(body)
     switch (name) {
       case "SUBSCRIBE":
@@ -318,12 +325,6 @@ export class Engine {
         }
         this.topic = data
         return name === "SUBSCRIBE" ? SUBSCRIBE : CANCEL
-      case "PING": {
-        const ping = parsePing(data)
-        this.timeToLive = ping.ttl
-        this.context = ping.context
-        return PING
-      }
       case "PONG":
         this.context = data
         return PONG

@@ -1,6 +1,6 @@
 // The nonces of CurveZMQ (RFC 26): what they begin with, and the counters that make each of them unique.
 
-import { allocate, type Bytes, copy, fromAscii } from "../../bytes.ts"
+import { allocate, type Bytes, copy, fromAscii, steady } from "../../bytes.ts"
 import { ProtocolError } from "../../errors.ts"
 import { NONCE } from "./primitives.ts"
 
@@ -14,7 +14,7 @@ const COUNTER_AT = NONCE - SHORT_NONCE
 
 /** A nonce whose first octets stand fast: the prefix, which is what a box is for. */
 export function nonceOf(prefix: string): Bytes {
-  const nonce = allocate(NONCE)
+  const nonce = steady(allocate(NONCE))
   nonce.fill(0)
   copy(fromAscii(prefix), nonce, 0)
   return nonce

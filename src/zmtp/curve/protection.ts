@@ -1,7 +1,7 @@
 // What CURVE puts around every frame of traffic (RFC 26): a MESSAGE with a counter and a box. Both ways of one
 // connection; nothing of the handshake. Budget: one copy of the body, one call of the library, no object per frame.
 
-import { type Bytes, copy, fromAscii, view } from "../../bytes.ts"
+import { type Bytes, copy, fromAscii, steady, view } from "../../bytes.ts"
 import { ProtocolError } from "../../errors.ts"
 import { MORE, SEALED_COMMAND } from "../frame.ts"
 import type { Protection } from "../mechanism.ts"
@@ -39,7 +39,7 @@ export class CurveProtection implements Protection {
 
   constructor({ side, boxes, key, sent, received }: CurveProtectionSetup) {
     this.#boxes = boxes
-    this.#key = key
+    this.#key = steady(key)
     this.#sent = sent
     this.#received = received
     this.#sending = nonceOf(PREFIX[side])
