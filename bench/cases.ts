@@ -32,8 +32,14 @@ export const FLOORS: readonly Case[] = [
   stream(15, { pattern: "pubsub", transport: "tcp", size: 16, peers: 50, receive: "many" }),
   stream(1.5, { transport: "tcp", size: 1024, curve: KEYS }),
   protection(0.25, 1024),
+  stream(10, { transport: "threads", size: 16 }),
+  against("postMessage", 6, { transport: "threads", size: 16 }),
+  stream(3, { transport: "threads", size: 1024 }),
+  against("postMessage", 1.2, { transport: "threads", size: 65_536 }),
+  stream(undefined, { transport: "threads", size: 65_536 }),
   exchange(0.85, { pattern: "request", transport: "tcp" }),
   exchange(0.25, { pattern: "request", transport: "inproc" }),
+  exchange(1.1, { pattern: "request", transport: "threads" }),
   exchange(6, { pattern: "dealer", transport: "tcp", window: 64 }),
   spread(0.6, 100),
 ]
@@ -62,6 +68,12 @@ function stream(floor: number | undefined, wanted: Partial<StreamSetup> & { tran
     opponent: { ...of("zeromq"), receive: "each" },
     ...(floor === undefined ? {} : { floor }),
   }
+}
+
+/** The same, against something else than `zeromq`. */
+function against(opponent: ContenderName, floor: number, wanted: Parameters<typeof stream>[1]): Case {
+  const work = stream(floor, wanted)
+  return { ...work, name: `${work.name}, against ${opponent}`, opponent: { ...work.opponent, contender: opponent } }
 }
 
 function exchange(floor: number, wanted: Pick<ExchangeSetup, "pattern" | "transport"> & Partial<ExchangeSetup>): Case {

@@ -5,7 +5,8 @@
 
 import type { CurveKeys } from "./setup.ts"
 
-export type ContenderName = "brokerless" | "zeromq"
+/** `postMessage` is what Node.js itself offers between threads. */
+export type ContenderName = "brokerless" | "zeromq" | "postMessage"
 
 /** What every socket can do. */
 export interface Bindable {
@@ -52,12 +53,15 @@ export interface Contender {
   bind(socket: Bindable, endpoint: string): Promise<string>
   /** Whether the socket can hand over everything that waits at once. */
   takesMany(socket: Receiving): socket is ReceivingMany
+  /** How messages are taken where there is no socket to iterate over. */
+  each?(socket: Receiving, listener: (message: Buffer[]) => void): void
   /** Messages and writes to the operating system, where the library counts them. */
   written(socket: Sending): Written | undefined
 }
 
 /** Loads one side only: a process that measures one library never holds the other. */
 export async function loadContender(name: ContenderName): Promise<Contender> {
+  if (name === "postMessage") return (await import("./post-message.ts")).postMessage
   if (name === "brokerless") return (await import("./brokerless.ts")).brokerless
   return (await import("./zeromq.ts")).zeromq
 }

@@ -3,7 +3,8 @@
 import type { CurveKeyPair } from "brokerless/curve"
 import type { ContenderName } from "./contender.ts"
 
-export type TransportName = "tcp" | "ipc" | "inproc"
+/** `threads` is inproc between two threads of one process. */
+export type TransportName = "tcp" | "ipc" | "inproc" | "threads"
 
 /** The keys of both sides, in Z85. */
 export interface CurveKeys {

@@ -82,7 +82,9 @@ export class Sinks {
   /** Waits for a first message, then goes on receiving until the socket closes. */
   async #start(contender: Contender, setup: StreamSetup, socket: Receiving): Promise<void> {
     await socket.receive()
-    if (setup.receive === "each") void this.#untilClosed(receiveEach(socket, this.#tally))
+    const tally = this.#tally
+    if (contender.each !== undefined) contender.each(socket, ([message]) => tally.add((message as Buffer).length))
+    else if (setup.receive === "each") void this.#untilClosed(receiveEach(socket, this.#tally))
     else if (contender.takesMany(socket)) void this.#untilClosed(receiveMany(socket, this.#tally))
     else throw new Error(`${setup.contender} cannot receive many messages at once`)
   }

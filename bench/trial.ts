@@ -1,7 +1,7 @@
 // One run of one setup, in fresh processes: warm up until a lap is long enough to know the speed, then measure one lap
 // of as many messages as fill the time. Between laps everything has arrived, so no lap begins with a full queue.
 
-import type { ExchangeSetup, Setup, StreamSetup } from "./setup.ts"
+import type { ExchangeSetup, Setup, StreamSetup, TransportName } from "./setup.ts"
 import { WorkerProcess } from "./worker-process.ts"
 
 /** What one run found. */
@@ -29,27 +29,30 @@ const ROUNDS = { warm: 5000, measured: 20_000 }
 /** Runs a setup once, for about that many seconds. */
 export async function runTrial(setup: Setup, seconds: number, placement: Placement): Promise<Trial> {
   const near = new WorkerProcess()
-  const far = setup.transport === "inproc" ? near : new WorkerProcess()
+  const far = farFrom(near, setup.transport)
   try {
     // Before the library is loaded, so that every thread it starts inherits the core.
     if (placement !== "free") {
       near.pin(0)
-      if (far !== near) far.pin(placement === "together" ? 0 : 1)
+      if (far instanceof WorkerProcess && far !== near) far.pin(placement === "together" ? 0 : 1)
     }
     return setup.kind === "stream"
       ? await streamTrial(setup, seconds, near, far)
       : await exchangeTrial(setup, seconds, near, far)
   } finally {
-    await Promise.all([near.stop(), far.stop()])
+    await Promise.all([near.stop(), far instanceof WorkerProcess ? far.stop() : undefined])
   }
 }
 
-async function streamTrial(
-  setup: StreamSetup,
-  seconds: number,
-  near: WorkerProcess,
-  far: WorkerProcess,
-): Promise<Trial> {
+/** A process or thread that plays roles. */
+type Asked = Pick<WorkerProcess, "ask">
+
+function farFrom(near: WorkerProcess, transport: TransportName): Asked {
+  if (transport === "inproc") return near
+  return transport === "threads" ? near.thread() : new WorkerProcess()
+}
+
+async function streamTrial(setup: StreamSetup, seconds: number, near: Asked, far: Asked): Promise<Trial> {
   const copies = setup.pattern === "pubsub" ? setup.peers : 1
   await far.ask("sinks", "open", [setup, await near.ask("source", "open", [setup])])
   await near.ask("source", "greet", [])
@@ -73,12 +76,7 @@ async function streamTrial(
   return { ...measured, figure: (messages * copies) / measured.seconds }
 }
 
-async function exchangeTrial(
-  setup: ExchangeSetup,
-  seconds: number,
-  near: WorkerProcess,
-  far: WorkerProcess,
-): Promise<Trial> {
+async function exchangeTrial(setup: ExchangeSetup, seconds: number, near: Asked, far: Asked): Promise<Trial> {
   await near.ask("caller", "open", [setup, await far.ask("echo", "open", [setup])])
   let trial: Trial
   if (setup.window === 1) {

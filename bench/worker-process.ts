@@ -56,9 +56,10 @@ export class WorkerProcess {
     task: T,
     values: Parameters<Roles[R][T]>,
     limit = 20_000,
+    thread = false,
   ): Promise<Result<Roles[R][T]>> {
     const id = ++this.#orders
-    const order: Order = { id, role, task, arguments: values as unknown[] }
+    const order: Order = { id, role, task, arguments: values as unknown[], thread }
     return new Promise<Result<Roles[R][T]>>((resolve, reject) => {
       if (this.#end !== undefined) throw new Error(this.#end)
       const late = new Error(`${role}.${task}(${(values as unknown[]).filter(isNumber).join()}) took over ${limit} ms`)
@@ -78,6 +79,11 @@ export class WorkerProcess {
       })
       this.#child.send(order)
     })
+  }
+
+  /** Another thread of the process, for the roles that are asked of it. */
+  thread(): Pick<WorkerProcess, "ask"> {
+    return { ask: (role, task, values, limit = 20_000) => this.ask(role, task, values, limit, true) }
   }
 
   /** Ends the process and resolves when it is gone. */

@@ -1,6 +1,7 @@
 // A process that plays roles: it does what its parent asks, one order after the other or several at once, and ends
-// with it.
+// with it. Roles that are to be played in another thread it hands on to one.
 
+import { isMainThread, parentPort, Worker } from "node:worker_threads"
 import { Caller, Echo } from "./exchange.ts"
 import { Attacker } from "./hostile/attacker.ts"
 import { Crowd } from "./hostile/crowd.ts"
@@ -33,6 +34,8 @@ export interface Order {
   role: keyof Roles
   task: string
   arguments: unknown[]
+  /** Whether the role is played in a second thread. */
+  thread: boolean
 }
 
 /** Worker to parent. */
@@ -57,10 +60,27 @@ const roles: Roles = {
   attacker: new Attacker(),
 }
 
-process.on("message", (order: Order) => {
-  void carryOut(order).then((report) => process.send?.(report))
-})
-process.on("disconnect", () => process.exit())
+let second: Worker | undefined
+
+if (isMainThread) {
+  process.on("message", (order: Order) => {
+    if (order.thread) thread().postMessage(order)
+    else void carryOut(order).then((report) => process.send?.(report))
+  })
+  process.on("disconnect", () => process.exit())
+} else {
+  parentPort?.on("message", (order: Order) => {
+    void carryOut(order).then((report) => parentPort?.postMessage(report))
+  })
+}
+
+function thread(): Worker {
+  if (second === undefined) {
+    second = new Worker(new URL(import.meta.url))
+    second.on("message", (report: Report) => process.send?.(report))
+  }
+  return second
+}
 
 async function carryOut(order: Order): Promise<Report> {
   const role = roles[order.role] as unknown as Record<string, (...values: unknown[]) => unknown>
