@@ -69,6 +69,7 @@ const LINES: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     "boris holds the key of boris",
     "anna to boris, and to nobody else: meet me at nine",
   ],
+  "11-threads": [/^thread 1 +▇+ \d+ rounds$/, /^100 digests by \d+ threads, all of them right$/],
 }
 
 describe("examples", () => {

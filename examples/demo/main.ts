@@ -11,6 +11,7 @@ import { red } from "./print.ts"
 import { Progress } from "./progress.ts"
 import { type Outcome, printReport } from "./report.ts"
 import { snapshots } from "./snapshots/snapshots.ts"
+import { threadWork } from "./threads/thread-work.ts"
 import { flightWork } from "./work/flight-work.ts"
 
 const mostSeconds = 120
@@ -23,6 +24,7 @@ const lines = {
   flood: progress.line("flood"),
   flights: progress.line("flights"),
   settings: progress.line("settings"),
+  threads: progress.line("threads"),
   snapshots: progress.line("snapshots"),
 }
 
@@ -31,11 +33,12 @@ async function allParts(): Promise<Outcome[]> {
     marketFeed(crew, lines.market).then((outcome) => lines.market.finish(outcome)),
     flood(crew, lines.flood).then((outcome) => lines.flood.finish(outcome)),
   ])
-  const { flights, settings } = await flightWork(crew, lines)
+  const { flights, settings, alone } = await flightWork(crew, lines)
   lines.flights.finish(flights)
   lines.settings.finish(settings)
+  const threads = lines.threads.finish(await threadWork(crew, lines.threads, alone))
   const answers = lines.snapshots.finish(await snapshots(crew, lines.snapshots))
-  return [market, deluge, flights, settings, answers]
+  return [market, deluge, flights, settings, threads, answers]
 }
 
 // Whatever ends this process ends its crew, see crew.ts.

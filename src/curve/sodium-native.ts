@@ -43,7 +43,7 @@ export async function loadSodiumNative(): Promise<Boxes | undefined> {
 
 class NativeBoxes implements Boxes {
   readonly #library: SodiumNative
-  /** Where boxes are made in two steps: the key of the tag, all zero between two boxes, and behind it what is inside. */
+  /** Where boxes are made in two steps: the key of the tag, all zero between two boxes; behind it what is inside. */
   readonly #bench: Bytes = allocate(KEY + STEPS_TO).fill(0) as Bytes
   readonly #once: Bytes = steady(view(this.#bench.buffer, 0, KEY))
   readonly #tag: Bytes = steady(allocate(TAG).fill(0) as Bytes)

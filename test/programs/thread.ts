@@ -38,6 +38,16 @@ const ROLES: { readonly [Name in Role["name"]]: (role: Extract<Role, { readonly 
     await pull.close()
   },
 
+  /** Tells how many messages it got once its peer has left. */
+  async count({ endpoint, options }) {
+    const pull = new Pull(options ?? {})
+    pull.events.once("peer:leave", () => pull.drain())
+    pull.connect(endpoint)
+    let count = 0
+    for await (const _ of pull) count++
+    tell(count)
+  },
+
   /** Has a peer and reads nothing. */
   async idle({ endpoint, options }) {
     const pull = new Pull(options ?? {})

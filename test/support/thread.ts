@@ -14,7 +14,7 @@ export type Role =
       readonly count?: number
       readonly bind?: boolean
     }
-  | { readonly name: "idle" | "busy"; readonly endpoint: string; readonly options?: PullOptions }
+  | { readonly name: "idle" | "busy" | "count"; readonly endpoint: string; readonly options?: PullOptions }
   | { readonly name: "flood"; readonly endpoint: string; readonly frames: number; readonly octets: number }
   | { readonly name: "push"; readonly endpoint: string; readonly count: number }
   | { readonly name: "reply"; readonly endpoint: string; readonly bind: boolean }

@@ -113,4 +113,22 @@ describe("sockets of two threads", () => {
     for (let number = 0; number < 5000; number++) expect(await receiveText(pull)).toEqual([`${number}`])
     expect(await thread.next()).toBe("closed")
   })
+
+  it.each([
+    { window: 1, sendHighWaterMark: 1000, receiveHighWaterMark: 1000 },
+    { window: 3, sendHighWaterMark: 1, receiveHighWaterMark: 1 },
+    { window: 256, sendHighWaterMark: 2, receiveHighWaterMark: 3 },
+  ])("never wait for each other, however little may be under way: %o", async (marks) => {
+    const endpoint = fresh()
+    const { window, sendHighWaterMark, receiveHighWaterMark } = marks
+    await using push = new Push({ balance: "least-loaded", window, sendHighWaterMark })
+    await push.bind(endpoint)
+    const threads = [0, 1].map(() => new Thread({ name: "count", endpoint, options: { receiveHighWaterMark } }))
+    await push.waitForPeers(2)
+    for (let i = 0; i < 20_000; i++) await push.send(`${i}`)
+    await push.close()
+    const counts = await Promise.all(threads.map((thread) => thread.next()))
+    expect(counts.reduce<number>((sum, count) => sum + (count as number), 0)).toBe(20_000)
+    await Promise.all(threads.map((thread) => thread.ended()))
+  })
 })

@@ -1,4 +1,4 @@
-// Part 4: clients ask for snapshots of the market, hundreds of requests in flight. One of two servers is killed under
+// Part 6: clients ask for snapshots of the market, hundreds of requests in flight. One of two servers is killed under
 // way and comes back later. Every request must get its answer, and the right one.
 
 import type { Crew } from "../crew.ts"

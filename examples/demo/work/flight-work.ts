@@ -31,6 +31,8 @@ interface Lines {
 interface Outcomes {
   readonly flights: Outcome
   readonly settings: Outcome
+  /** What one process finds alone, for others to be compared with. */
+  readonly alone: AloneReport
 }
 
 export async function flightWork(crew: Crew, lines: Lines): Promise<Outcomes> {
@@ -79,6 +81,7 @@ export async function flightWork(crew: Crew, lines: Lines): Promise<Outcomes> {
   await crew.allEnded()
 
   return {
+    alone,
     flights: workOutcome(flights, facts, window + receiveHighWaterMark, alone, sent, gathered),
     settings: settingsOutcome(facts, tellings, told, dismissed),
   }

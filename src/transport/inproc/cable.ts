@@ -1,6 +1,6 @@
 // What connects two threads besides memory: a port, for what is said once, and because it closes when the thread at the
-// other end is gone, whatever ended it. A cable is laid by the thread that wants something of the other, when it does so
-// for the first time, and stays for as long as both live.
+// other end is gone, whatever ended it. A cable is laid by the thread that wants something of the other, when it does
+// so for the first time, and stays for as long as both live.
 
 import type { MessagePort } from "node:worker_threads"
 

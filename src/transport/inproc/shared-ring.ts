@@ -7,8 +7,8 @@
 // The writer publishes whole messages by moving the head. The reader copies some out and then moves the tail by
 // compare-and-swap: in that moment they become its own. Until then the writer can take back all that lies between the
 // two, by putting REVOKED in the place of the tail. So every message has one owner, whoever ends when.
-// A large message is copied once, into memory that is handed over as a whole, by a port; in the ring stands only that it
-// comes next. The writer keeps such a message until it is read.
+// A large message is copied once, into memory that is handed over as a whole, by a port; in the ring stands only that
+// it comes next. The writer keeps such a message until it is read.
 // Budget per small message: two words and a copy to write; a view and an array to read, and one copy for many.
 
 import { allocate, type Bytes, clone, copy, copyShared, EMPTY, view } from "../../bytes.ts"

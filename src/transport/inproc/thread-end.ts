@@ -237,6 +237,7 @@ export class ThreadEnd implements Link {
     const missed =
       (forMessages && this.#reader.readable) ||
       ((this.#blocked || this.#writer.occupied) && this.#writer.moved) ||
+      (this.#terms.counting && this.#writer.untaken !== this.#pipe.unproven) ||
       (theirs !== OPEN && !this.#deaf) ||
       theirs === OVER ||
       (theirs === FINISHED && !this.#reader.readable)
@@ -299,6 +300,8 @@ export class ThreadEnd implements Link {
       this.#sending = false
     }
     this.#writer.wait(this.#blocked ? ANY_READ : this.#writer.occupied ? ALL_READ : NOTHING)
+    // What was read before the reader knew that somebody waits has rung no bell.
+    if (this.#blocked && this.#writer.moved) this.#turnSoon()
     this.#publish()
     if (outbound.length !== waiting) this.#pipe.relieve()
     if (this.#state !== "finishing" || this.#finished || this.#blocked || outbound.length > 0) return
