@@ -14,6 +14,7 @@ import { Emitter } from "../emitter.ts"
 import { Participant } from "../participant.ts"
 import { type Payload, payloadOf } from "../payload.ts"
 import { settle } from "../settings.ts"
+import { Waiters } from "../waiters.ts"
 import {
   type ConsumeOptions,
   type ConsumerEvents,
@@ -26,7 +27,6 @@ import {
 import { Delivered, type Delivery } from "./delivery.ts"
 import { type HeadersBinding, type HeaderValue, readHeaders, writeHeaders } from "./headers.ts"
 import { Source, Verdicts } from "./verdicts.ts"
-import { Waiters } from "./waiters.ts"
 import { bind, type ExchangeSaid, type Form, join, MAX_NAME, parseExchange } from "./wire.ts"
 
 /**

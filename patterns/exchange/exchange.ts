@@ -16,6 +16,7 @@ import { Emitter } from "../emitter.ts"
 import { Participant } from "../participant.ts"
 import { type Payload, payloadOf, toFrame } from "../payload.ts"
 import { settle } from "../settings.ts"
+import { Waiters } from "../waiters.ts"
 import type { ExchangeEvents, ExchangeStats, QueueInfo } from "./exchange-face.ts"
 import {
   EVENTS,
@@ -28,7 +29,6 @@ import {
 import { type Headers, writeHeaders } from "./headers.ts"
 import { QueueKeeper } from "./queue-keeper.ts"
 import type { ExchangeType } from "./routing.ts"
-import { Waiters } from "./waiters.ts"
 import { MAX_NAME, parseConsumer } from "./wire.ts"
 import { chargeOf, type Routed } from "./work-queue.ts"
 

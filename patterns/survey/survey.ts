@@ -65,6 +65,7 @@ export class RunningSurvey<R> implements Survey<R> {
   readonly #pending: Map<number, Peer>
   readonly #answers: SurveyAnswer<R>[] = []
   readonly #timer: NodeJS.Timeout
+  readonly #signal: AbortSignal | undefined
   readonly #aborted = (): void => this.#end("aborted")
   #declined = 0
   #left = 0
@@ -87,7 +88,9 @@ export class RunningSurvey<R> implements Survey<R> {
     // Who only iterates learns of the end there.
     this.all.catch(() => {})
     this.#timer = setTimeout(() => this.#end("deadline"), Math.min(setup.timeout, LONGEST))
-    setup.signal?.addEventListener("abort", this.#aborted, { once: true })
+    // One signal may end any number of surveys; each listens to one of its own.
+    this.#signal = setup.signal === undefined ? undefined : AbortSignal.any([setup.signal])
+    this.#signal?.addEventListener("abort", this.#aborted, { once: true })
   }
 
   get answered(): number {
@@ -157,7 +160,7 @@ export class RunningSurvey<R> implements Survey<R> {
     if (this.#over !== undefined) return
     this.#over = reason
     clearTimeout(this.#timer)
-    this.#setup.signal?.removeEventListener("abort", this.#aborted)
+    this.#signal?.removeEventListener("abort", this.#aborted)
     this.#setup.over(reason, [...this.#pending.values()])
     this.#settle()
     this.#wake()

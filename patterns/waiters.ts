@@ -1,7 +1,7 @@
 // Calls that wait, in order, each for no longer than it likes.
 
 import { AbortError, TimeoutError } from "brokerless"
-import { LONGEST } from "../closing.ts"
+import { LONGEST } from "./closing.ts"
 
 /** One call that waits. */
 export interface Waiter<Item, Result> {
@@ -13,6 +13,7 @@ export interface Waiter<Item, Result> {
 
 export class Waiters<Item, Result> {
   readonly #waiting = new Set<Waiter<Item, Result>>()
+  readonly #byItem = new Map<Item, Waiter<Item, Result>>()
 
   get size(): number {
     return this.#waiting.size
@@ -24,13 +25,16 @@ export class Waiters<Item, Result> {
       const aborted = (): void => this.fail(waiter, new AbortError(signal?.reason))
       const timedOut = (): void => this.fail(waiter, new TimeoutError(`${what} for ${timeout} ms`))
       const timer = timeout < 0 ? undefined : setTimeout(timedOut, Math.min(timeout, LONGEST))
+      // One signal may end any number of calls; each listens to one of its own.
+      const own = signal === undefined ? undefined : AbortSignal.any([signal])
       const release = (): void => {
         clearTimeout(timer)
-        signal?.removeEventListener("abort", aborted)
+        own?.removeEventListener("abort", aborted)
       }
       const waiter: Waiter<Item, Result> = { item, resolve, reject, release }
-      signal?.addEventListener("abort", aborted, { once: true })
+      own?.addEventListener("abort", aborted, { once: true })
       this.#waiting.add(waiter)
+      this.#byItem.set(item, waiter)
     })
   }
 
@@ -39,19 +43,29 @@ export class Waiters<Item, Result> {
     return this.#waiting.values()
   }
 
+  /** Who waits last for this very item. */
+  of(item: Item): Waiter<Item, Result> | undefined {
+    return this.#byItem.get(item)
+  }
+
   settle(waiter: Waiter<Item, Result>, result: Result): void {
-    if (!this.#waiting.delete(waiter)) return
-    waiter.release()
+    if (!this.#leave(waiter)) return
     waiter.resolve(result)
   }
 
   fail(waiter: Waiter<Item, Result>, error: unknown): void {
-    if (!this.#waiting.delete(waiter)) return
-    waiter.release()
+    if (!this.#leave(waiter)) return
     waiter.reject(error)
   }
 
   failAll(error: () => unknown): void {
     for (const waiter of this.#waiting) this.fail(waiter, error())
+  }
+
+  #leave(waiter: Waiter<Item, Result>): boolean {
+    if (!this.#waiting.delete(waiter)) return false
+    if (this.#byItem.get(waiter.item) === waiter) this.#byItem.delete(waiter.item)
+    waiter.release()
+    return true
   }
 }
