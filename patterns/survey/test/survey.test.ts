@@ -89,7 +89,7 @@ describe("a survey", () => {
       await using late = new Dealer({ linger: 0 })
       late.connect(surveyor.endpoints[0] as string)
       await surveyor.waitForPeers(2)
-      const outcome = await surveyor.survey("?", { timeout: 200 }).all
+      const outcome = await surveyor.survey("?", { timeout: 1000 }).all
       expect(outcome).toMatchObject({ reason: "deadline", asked: 2 })
       expect(texts(outcome)).toEqual(["in time"])
       expect(outcome.missing).toHaveLength(1)
