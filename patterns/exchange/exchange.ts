@@ -88,8 +88,8 @@ export class Exchange<S = MessageLike> extends Participant {
    * Publishes a message to every queue that is bound to it, and resolves to how many those are once it is in all of
    * them. When one of them is full, it waits with `overflow: "wait"`.
    *
-   * @throws OptionError for a key or headers that cannot be, MessageError, CodecError, UnreachableError with `mandatory`
-   * when no queue wants it, TimeoutError, AbortError, ClosedError (as rejections); then it is in no queue
+   * @throws OptionError for a key or headers that cannot be, MessageError, CodecError, UnreachableError with
+   * `mandatory` when no queue wants it, TimeoutError, AbortError, ClosedError (as rejections); then it is in no queue
    */
   async publish(key: string, message: S, options: PublishOptions = {}): Promise<number> {
     const { headers, timeout = -1, signal } = options

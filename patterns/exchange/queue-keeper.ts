@@ -1,5 +1,5 @@
-// The queues of an exchange: who takes from them, what is bound to them, what is in them. Every message that went into a
-// queue is acknowledged, waits, is with a consumer, or is counted with the reason of its end. It knows no socket.
+// The queues of an exchange: who takes from them, what is bound to them, what is in them. Every message that went into
+// a queue is acknowledged, waits, is with a consumer, or is counted with the reason of its end. It knows no socket.
 
 import type { Frame, Peer } from "brokerless"
 import { LONGEST } from "../closing.ts"

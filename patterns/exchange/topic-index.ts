@@ -1,6 +1,6 @@
 // Which topic patterns a routing key matches: a trie of words that is walked with all its live nodes at once. A node is
-// visited once per word at most, however the wildcards are arranged, so the work for a key is bounded by its words times
-// the nodes of the trie, and is mostly far less. There is no backtracking.
+// visited once per word at most, however the wildcards are arranged, so the work for a key is bounded by its words
+// times the nodes of the trie, and is mostly far less. There is no backtracking.
 
 /** Patterns of words between dots, where `*` stands for one word and `#` for any number of words, none included. */
 export class TopicIndex<Target> {

@@ -143,8 +143,8 @@ export class Device implements AsyncDisposable {
   }
 
   /**
-   * Passes on what has come in, waits (a queue) for the answers to it, sends what is queued, and closes the sockets; for
-   * up to `timeout` ms (default 10 000), then drops and counts the rest. Further calls get the same promise.
+   * Passes on what has come in, waits (a queue) for the answers to it, sends what is queued, and closes the sockets;
+   * for up to `timeout` ms (default 10 000), then drops and counts the rest. Further calls get the same promise.
    *
    * @throws OptionError if `timeout` is not -1 or a number of ms
    */

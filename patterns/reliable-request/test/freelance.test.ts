@@ -113,7 +113,7 @@ describe("a client", () => {
 })
 
 describe("a server", () => {
-  it("answers peers written by hand, with sockets of theirs: PING by PONG, requests by their control frame", async () => {
+  it("answers peers written by hand, with sockets of theirs: PING by PONG, requests by their control", async () => {
     await using meeting = new Meeting()
     const go = deferred<void>()
     await using server = await FreelanceServer.listen(ANY, async ([question]) => {
