@@ -1,4 +1,7 @@
 /// <reference types="node" preserve="true" />
 // The door `brokerless/patterns`: all patterns at once, each also behind a door of its own. Re-exports only.
 
-export {}
+export * from "./exchange/index.ts"
+export * from "./proxy/index.ts"
+export * from "./reliable-request/index.ts"
+export * from "./survey/index.ts"

@@ -70,7 +70,14 @@ export { type Merged, merge } from "./socket/merge.ts"
 export { Pair } from "./socket/pair.ts"
 export { Pull } from "./socket/pipeline/pull.ts"
 export { Push } from "./socket/pipeline/push.ts"
-export { type Proxy, type ProxyOptions, type ProxySocket, type ProxyStats, proxy } from "./socket/proxy.ts"
+export {
+  type Proxy,
+  type ProxyOptions,
+  type ProxySocket,
+  type ProxyStats,
+  type ProxyWay,
+  proxy,
+} from "./socket/proxy.ts"
 export { Publisher } from "./socket/pubsub/publisher.ts"
 export { Subscriber } from "./socket/pubsub/subscriber.ts"
 export { XPublisher } from "./socket/pubsub/xpublisher.ts"

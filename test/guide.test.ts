@@ -28,7 +28,14 @@ function programsOf(file: string): Program[] {
 
 const AsyncFunction = (async () => {}).constructor as new (
   ...parts: string[]
-) => (door: object, codecDoor: object, curveDoor: object, schemas: object, console: object) => Promise<void>
+) => (
+  door: object,
+  codecDoor: object,
+  curveDoor: object,
+  schemas: object,
+  patterns: object,
+  console: object,
+) => Promise<void>
 
 /** Runs a program in place, and returns the lines it printed. */
 async function run(source: string): Promise<string[]> {
@@ -40,10 +47,15 @@ async function run(source: string): Promise<string[]> {
     .replaceAll(/^import \{(.*)\} from "brokerless\/codec";$/gm, "const {$1} = codecDoor;")
     .replaceAll(/^import \{(.*)\} from "brokerless\/curve";$/gm, "const {$1} = curveDoor;")
     .replaceAll(/^import \{(.*)\} from "zod";$/gm, "const {$1} = schemas;")
+    .replaceAll(/^import \{(.*)\} from "(brokerless\/patterns\/[\w-]+)";$/gm, 'const {$1} = patterns["$2"];')
     .replaceAll(/^export \{\};$/gm, "")
+  const patterns: Record<string, object> = {}
+  for (const [, name] of source.matchAll(/from "brokerless\/patterns\/([\w-]+)"/g)) {
+    patterns[`brokerless/patterns/${name}`] = (await import(`../patterns/${name}/index.ts`)) as object
+  }
   const lines: string[] = []
-  const doors = ["door", "codecDoor", "curveDoor", "schemas"]
-  await new AsyncFunction(...doors, "console", body)(brokerless, codec, curve, zod, {
+  const doors = ["door", "codecDoor", "curveDoor", "schemas", "patterns"]
+  await new AsyncFunction(...doors, "console", body)(brokerless, codec, curve, zod, patterns, {
     log: (...values: unknown[]) => lines.push(format(...values)),
   })
   return lines

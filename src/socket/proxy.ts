@@ -19,6 +19,9 @@ export interface ProxyOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** From the front to the back, or from the back to the front. */
+export type ProxyWay = "forward" | "backward"
+
 /** What a proxy has done. */
 export interface ProxyStats {
   /** Messages from the front to the back. */
@@ -35,10 +38,10 @@ export interface ProxyStats {
 export interface Proxy {
   /** Resolves when the proxy has ended: by its signal, by `terminate`, or because one of the sockets was closed. */
   readonly finished: Promise<void>
-  /** Stops reading from either side; messages wait in the sockets. */
-  pause(): void
-  /** Goes on after {@link Proxy.pause}. */
-  resume(): void
+  /** Stops reading from either side, or what goes one way; messages wait in the sockets. */
+  pause(way?: ProxyWay): void
+  /** Goes on after {@link Proxy.pause}, both ways or one. */
+  resume(way?: ProxyWay): void
   /** Ends the proxy. The sockets stay open. */
   terminate(): void
   /** What has passed so far, as of this moment. */
@@ -62,8 +65,8 @@ class Forwarding implements Proxy {
   readonly #ending = new AbortController()
   readonly #capture: (Socket & Writable<MessageLike>) | undefined
   readonly #stats = { forward: 0, backward: 0, bytes: 0, missed: 0 }
-  #resumed: Promise<void> | undefined
-  #resume: () => void = () => {}
+  /** The ways that are paused, and what ends the pause. */
+  readonly #paused = new Map<ProxyWay, { readonly resumed: Promise<void>; readonly resume: () => void }>()
 
   constructor(frontend: ProxySocket, backend: ProxySocket, options: ProxyOptions) {
     checkWait(options)
@@ -98,15 +101,23 @@ class Forwarding implements Proxy {
     return { ...this.#stats }
   }
 
-  pause(): void {
-    this.#resumed ??= new Promise((resolve) => {
-      this.#resume = resolve
-    })
+  pause(way?: ProxyWay): void {
+    for (const each of waysOf(way)) {
+      if (this.#paused.has(each)) continue
+      let resume: () => void = () => {}
+      const resumed = new Promise<void>((resolve) => {
+        resume = resolve
+      })
+      this.#paused.set(each, { resumed, resume })
+    }
   }
 
-  resume(): void {
-    this.#resumed = undefined
-    this.#resume()
+  resume(way?: ProxyWay): void {
+    for (const each of waysOf(way)) {
+      const paused = this.#paused.get(each)
+      this.#paused.delete(each)
+      paused?.resume()
+    }
   }
 
   terminate(): void {
@@ -114,11 +125,11 @@ class Forwarding implements Proxy {
     this.resume()
   }
 
-  async #forward(from: Readable<Message>, to: Writable<MessageLike>, way: "forward" | "backward"): Promise<void> {
+  async #forward(from: Readable<Message>, to: Writable<MessageLike>, way: ProxyWay): Promise<void> {
     const { signal } = this.#ending
     try {
       while (!signal.aborted) {
-        while (this.#resumed !== undefined) await this.#resumed
+        for (let pause = this.#paused.get(way); pause !== undefined; pause = this.#paused.get(way)) await pause.resumed
         const message = from.tryReceive() ?? (await from.receive({ timeout: -1, signal }))
         // A message that was taken is delivered, whatever ends the proxy meanwhile, as long as the socket is open.
         if (!(await passed(to, message))) continue
@@ -136,12 +147,20 @@ class Forwarding implements Proxy {
 
 const FOR_EVER = { timeout: -1 } as const
 
+function waysOf(way: ProxyWay | undefined): readonly ProxyWay[] {
+  if (way === undefined) return ["forward", "backward"]
+  if (way === "forward" || way === "backward") return [way]
+  throw new OptionError("way", `way must be "forward", "backward", or left out for both, got ${describe(way)}`)
+}
+
 /** Sends it on; false when its peer has left, which ends nothing, even where the socket insists on its peers. */
 async function passed(to: Writable<MessageLike>, message: Message): Promise<boolean> {
   try {
     await to.send(message, FOR_EVER)
     return true
   } catch (error) {
+    // It was taken from one side and the other is closed: what it had queued and could not send is counted as this.
+    if (error instanceof ClosedError) hubOf(to as unknown as Socket).dropped("linger", 1, undefined)
     if (!(error instanceof UnreachableError)) throw error
     hubOf(to as unknown as Socket).dropped("unroutable", 1, undefined)
     return false

@@ -216,6 +216,30 @@ describe("a proxy", () => {
     expect(await takeText(all.sink, 2)).toEqual(["first", "second"])
   })
 
+  it("pauses one way, while the other goes on", async () => {
+    await using front = new Router()
+    await using back = new Dealer()
+    await using asker = new Dealer(QUICK)
+    await using answerer = new Dealer(QUICK)
+    await link(front, asker, over.any())
+    await link(back, answerer, over.any())
+    await using end = ending(proxy(front, back))
+    await asker.send("1")
+    const [id] = await answerer.receive()
+    end.running.pause("forward")
+    await asker.send("2")
+    await asker.send("3")
+    await answerer.send([id as Buffer, "answer"])
+    expect(text(await asker.receive())).toEqual(["answer"])
+    end.running.resume("backward")
+    await turns()
+    // The one that it may have been waiting for when it was paused has passed; no other.
+    expect(end.running.stats.forward).toBeLessThanOrEqual(2)
+    end.running.resume("forward")
+    for (const question of ["2", "3"]) expect((await answerer.receive()).map(String)[1]).toBe(question)
+    expect(() => end.running.pause("sideways" as never)).toThrow(/"forward", "backward"/)
+  })
+
   it("is terminated, paused or not, and leaves the sockets open and everything in them", async () => {
     for (const paused of [false, true]) {
       await using all = await streamer()
@@ -272,6 +296,8 @@ describe("a proxy", () => {
     expect(await waits(running.finished)).toBe(true)
     await back.close()
     await running.finished
+    // It had been taken from the front, and is not lost in silence.
+    expect(back.stats.dropped.linger).toBe(1)
   })
 
   it("refuses at once what cannot work, and leaves the sockets as they were", async () => {

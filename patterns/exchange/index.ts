@@ -1,0 +1,13 @@
+/// <reference types="node" preserve="true" />
+// The door `brokerless/patterns/exchange`. Re-exports only.
+
+export type { ClosingOptions } from "../closing.ts"
+export { Participant, type ParticipantSocketOptions } from "../participant.ts"
+export { Consumer } from "./consumer.ts"
+export type { ConsumeOptions, ConsumerEvents, ConsumerOptions, ConsumerStats } from "./consumer-face.ts"
+export type { Delivery } from "./delivery.ts"
+export { Exchange } from "./exchange.ts"
+export type { DeadReason, ExchangeEvents, ExchangeStats, QueueInfo } from "./exchange-face.ts"
+export type { ExchangeOptions, PublishOptions, QueueOverflow } from "./exchange-options.ts"
+export type { Headers, HeadersBinding, HeaderValue } from "./headers.ts"
+export type { ExchangeType } from "./routing.ts"

@@ -1,0 +1,6 @@
+/// <reference types="node" preserve="true" />
+// The door `brokerless/patterns/proxy`. Re-exports only.
+
+export type { ClosingOptions } from "../closing.ts"
+export type { Device, DeviceEvents, DeviceSide, DeviceStats } from "./device.ts"
+export { type DeviceOptions, type Ends, forwarder, queue, type Side, streamer } from "./devices.ts"

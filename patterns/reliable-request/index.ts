@@ -1,0 +1,26 @@
+/// <reference types="node" preserve="true" />
+// The door `brokerless/patterns/reliable-request`. Re-exports only.
+
+export type { ClosingOptions } from "../closing.ts"
+export { Participant, type ParticipantSocketOptions } from "../participant.ts"
+export type { Attempts } from "./attempts.ts"
+export {
+  FreelanceClient,
+  type FreelanceClientEvents,
+  type FreelanceClientOptions,
+  type FreelanceClientStats,
+} from "./freelance-client.ts"
+export {
+  type FreelanceContext,
+  type FreelanceHandler,
+  FreelanceServer,
+  type FreelanceServerEvents,
+  type FreelanceServerOptions,
+  type FreelanceServerStats,
+} from "./freelance-server.ts"
+export {
+  ReliableRequest,
+  type ReliableRequestEvents,
+  type ReliableRequestOptions,
+  type ReliableRequestStats,
+} from "./reliable-request.ts"
