@@ -8,10 +8,8 @@ import { readState, type ServerRole, type ServerState, STATE_REQUEST } from "./c
 export interface Situation {
   readonly role: ServerRole
   readonly state: ServerState
-  /** What the other said it is; undefined when it has been silent for too long. */
-  readonly peer: ServerState | undefined
-  /** Whether the other has been silent for too long, rather than not heard of yet. */
-  readonly silent: boolean
+  /** What the other said it is, or that it has been silent for too long; undefined when neither is known yet. */
+  readonly peer: ServerState | "silent" | undefined
   /** Whether this server has a complete copy of the other's table. */
   readonly mirrored: boolean
   /** Whether a client asks this server for a snapshot. */
@@ -19,7 +17,7 @@ export interface Situation {
 }
 
 /** What a server becomes. */
-export function next({ role, state, peer, silent, mirrored, asked }: Situation): ServerState {
+export function next({ role, state, peer, mirrored, asked }: Situation): ServerState {
   switch (state) {
     case "active":
       // Both have been serving, without knowing of each other. One of them has to yield.
@@ -29,12 +27,12 @@ export function next({ role, state, peer, silent, mirrored, asked }: Situation):
       if (peer === "starting") return "active"
       if (peer === "passive" && role === "primary") return "active"
       // Silence alone proves nothing. That a client comes here as well, proves that it does not reach the other either.
-      return silent && asked ? "active" : "passive"
+      return peer === "silent" && asked ? "active" : "passive"
     case "starting":
       if (peer === "active") return mirrored ? "passive" : "starting"
-      if (role === "backup") return silent && asked ? "active" : "starting"
+      if (role === "backup") return peer === "silent" && asked ? "active" : "starting"
       // One that has the table, if any, takes over when it learns that this one has not.
-      return peer === "starting" || silent ? "active" : "starting"
+      return peer === "starting" || peer === "silent" ? "active" : "starting"
   }
 }
 
@@ -56,10 +54,9 @@ export class Watch {
   readonly #setup: WatchSetup
   readonly #dealer: Dealer
   readonly #ticker: NodeJS.Timeout
-  #peer: ServerState | undefined
+  #peer: ServerState | "silent" | undefined
   #heard: number = performance.now()
   #ticked: number = performance.now()
-  #silent = false
 
   /** @throws EndpointError */
   constructor(setup: WatchSetup) {
@@ -72,12 +69,8 @@ export class Watch {
     void this.#run()
   }
 
-  get peer(): ServerState | undefined {
+  get peer(): ServerState | "silent" | undefined {
     return this.#peer
-  }
-
-  get silent(): boolean {
-    return this.#silent
   }
 
   close(): Promise<void> {
@@ -91,7 +84,6 @@ export class Watch {
         const said = readState(frames)
         if (said === undefined) continue
         this.#heard = performance.now()
-        this.#silent = false
         this.#peer = said.state
         if (this.#setup.sameRole(said.role)) this.#setup.misconfigured()
         this.#setup.changed()
@@ -111,10 +103,7 @@ export class Watch {
     // A late timer has not let the event loop read what is there, so it judges nobody.
     const late = now - this.#ticked > interval * 1.5
     this.#ticked = now
-    if (!late && now - this.#heard > timeout) {
-      this.#silent = true
-      this.#peer = undefined
-    }
+    if (!late && now - this.#heard > timeout) this.#peer = "silent"
     this.#ask()
     this.#setup.changed()
   }

@@ -378,13 +378,12 @@ export class CloneServer implements AsyncDisposable {
   #judge(): void {
     const watch = this.#watch
     if (watch === undefined || this.closed) return
-    const { peer, silent } = watch
+    const { peer } = watch
     const former = this.#state
     const state = next({
       role: this.#settings.role,
       state: former,
       peer,
-      silent,
       mirrored: this.#mirrored,
       asked: this.#snapshots.asked,
     })

@@ -1,11 +1,11 @@
 // Octets that no peer of good will sends: whatever comes, nothing throws, nothing grows, and honest clients are served.
 
 import { Dealer, type Frame, Publisher, Router, Subscriber } from "brokerless"
-import { CloneServer } from "brokerless/patterns/clone"
 import { describe, expect, it } from "vitest"
 import { Random } from "../../../test/support/random.ts"
 import { turns } from "../../../test/support/sockets.ts"
 import { portsOf } from "../ports.ts"
+import { vacant } from "./relay.ts"
 import { Stage } from "./stage.ts"
 
 /** A message that looks like one of the protocol, more or less. */
@@ -69,9 +69,7 @@ describe("a client under the noise of a server", () => {
   it.each([1, 2])("throws nothing, and finds the honest one behind it (seed %i)", async (seed) => {
     const random = new Random(seed)
     await using stage = new Stage()
-    const probe = new CloneServer()
-    const endpoint = await probe.bind("tcp://127.0.0.1:*")
-    await probe.close()
+    const endpoint = await vacant()
     const ports = portsOf(endpoint)
     const router = stage.use(new Router())
     const publisher = stage.use(new Publisher())

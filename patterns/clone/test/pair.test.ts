@@ -1,18 +1,16 @@
 // Two servers: who of them serves. First the rules one by one, then two of them with clients.
 
-import { CloneServer } from "brokerless/patterns/clone"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { Meeting } from "../../../test/support/meeting.ts"
 import { until } from "../../../test/support/until.ts"
 import { next, type Situation } from "../pair.ts"
+import { Relay, vacant } from "./relay.ts"
 import { Stage, tableOf } from "./stage.ts"
 
 const situation = (given: Partial<Situation>): Situation => ({
   role: "backup",
   state: "starting",
   peer: undefined,
-  silent: false,
   mirrored: false,
   asked: false,
   ...given,
@@ -21,8 +19,7 @@ const situation = (given: Partial<Situation>): Situation => ({
 const anySituation = fc.record<Situation>({
   role: fc.constantFrom("primary", "backup"),
   state: fc.constantFrom("starting", "passive", "active"),
-  peer: fc.constantFrom(undefined, "starting", "passive", "active"),
-  silent: fc.boolean(),
+  peer: fc.constantFrom(undefined, "silent", "starting", "passive", "active"),
   mirrored: fc.boolean(),
   asked: fc.boolean(),
 })
@@ -33,11 +30,12 @@ describe("a server of a pair", () => {
       fc.property(anySituation, (s) => {
         if (s.state === "active" || next(s) !== "active") return
         expect(s.peer).not.toBe("active")
-        if (s.role === "backup" && s.peer === undefined) expect([s.silent, s.asked]).toEqual([true, true])
+        expect(s.peer).toBeDefined()
+        if (s.role === "backup" && s.peer === "silent") expect(s.asked).toBe(true)
       }),
     )
-    expect(next(situation({ silent: true }))).toBe("starting")
-    expect(next(situation({ silent: true, state: "passive" }))).toBe("passive")
+    expect(next(situation({ peer: "silent" }))).toBe("starting")
+    expect(next(situation({ peer: "silent", state: "passive" }))).toBe("passive")
   })
 
   it("stops serving only for the primary that serves, too", () => {
@@ -59,20 +57,11 @@ describe("a server of a pair", () => {
 })
 
 async function pair(stage: Stage) {
-  await using meeting = new Meeting()
-  const at = [await free(meeting), await free(meeting)] as const
-  const primary = (): CloneServer => stage.server({ peer: at[1] })
-  const backup = (): CloneServer => stage.server({ peer: at[0], role: "backup" })
-  return { at, primary, backup }
-}
-
-/** An endpoint with two free ones behind it. */
-async function free(meeting: Meeting): Promise<string> {
-  const server = new CloneServer()
-  try {
-    return await server.bind(await meeting.wildcard())
-  } finally {
-    await server.close()
+  const at = [await vacant(), await vacant()] as const
+  return {
+    at,
+    primary: () => stage.server({ peer: at[1] }),
+    backup: () => stage.server({ peer: at[0], role: "backup" }),
   }
 }
 
@@ -126,25 +115,24 @@ describe("two servers", () => {
 
   it("that have both served without knowing of each other: the backup yields, and says what is lost", async () => {
     await using stage = new Stage()
-    const { at, primary, backup } = await pair(stage)
-    const second = backup()
-    await second.bind(at[1])
-    const lonely = await stage.follower([at[1]])
-    await lonely.set("of the backup", 1)
-    // A primary that knows of nobody, as behind a wall; then the wall falls.
-    const alone = stage.server()
-    const elsewhere = await alone.bind("tcp://127.0.0.1:*")
-    const client = await stage.follower([elsewhere])
-    await client.set("of the primary", 1)
-    await alone.close()
-    const yielded = second.events.once("yielded")
-    const first = new CloneServer({ heartbeatInterval: 100 })
-    stage.use(first)
-    await first.bind(at[0])
-    expect(await yielded).toMatchObject({ updates: 1 })
-    await until(() => second.state === "passive", "the backup copies")
-    expect([...second.keys()]).toEqual([])
-    expect(primary).toBeTypeOf("function")
+    // Each looks for the other where nobody is until the relays open.
+    const [toPrimary, toBackup] = [await vacant(), await vacant()]
+    const primary = stage.server({ peer: toBackup })
+    const backup = stage.server({ peer: toPrimary, role: "backup" })
+    const at = [await primary.bind("tcp://127.0.0.1:*"), await backup.bind("tcp://127.0.0.1:*")] as const
+    const left = await stage.follower([at[0], at[1]])
+    const right = await stage.follower([at[1], at[0]])
+    await Promise.all([left.set("left", 1), right.set("right", 1), right.set("right", 2)])
+    expect([primary.state, backup.state]).toEqual(["active", "active"])
+    expect([tableOf(left), tableOf(right)]).toEqual([{ left: 1 }, { right: 2 }])
+    const yielded = backup.events.once("yielded")
+    const relays = [stage.use(await Relay.open(toPrimary, at[0])), stage.use(await Relay.open(toBackup, at[1]))]
+    expect(await yielded).toMatchObject({ updates: 2 })
+    await until(() => backup.state === "passive", "the backup copies")
+    expect([primary.state, [...backup.keys()]]).toEqual(["active", ["left"]])
+    await until(() => right.has("left"), "its clients find the primary")
+    expect([right.endpoint, tableOf(right)]).toEqual([at[0], { left: 1 }])
+    expect(relays).toHaveLength(2)
   })
 
   it("of the same role are told of it", async () => {

@@ -7,6 +7,7 @@ import { json } from "../../../test/support/json.ts"
 import { Meeting } from "../../../test/support/meeting.ts"
 import { until } from "../../../test/support/until.ts"
 import { portsOf } from "../ports.ts"
+import { vacant } from "./relay.ts"
 
 const say = (frames: Buffer[]): string[] =>
   frames.map((frame, i) => (i === 1 && frame.length === 8 ? `#${frame.readBigUInt64BE()}` : frame.toString("latin1")))
@@ -73,9 +74,7 @@ describe("our server", () => {
 
 /** A server of theirs, or its ruin. */
 async function theirServer(meeting: Meeting) {
-  const probe = new CloneServer()
-  const endpoint = await probe.bind("tcp://127.0.0.1:*")
-  await probe.close()
+  const endpoint = await vacant()
   const ports = portsOf(endpoint)
   const router = meeting.theirs(new zmq.Router())
   const publisher = meeting.theirs(new zmq.Publisher())
