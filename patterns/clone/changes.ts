@@ -2,16 +2,16 @@
 // picture is that of the table. What waits are keys, never more than the loop's picture and the table have together.
 
 /** One change, as a loop sees it. */
-export type Change<T> =
+export type CloneChange<T> =
   | { readonly type: "update"; readonly key: string; readonly value: T }
   | { readonly type: "delete"; readonly key: string; readonly value?: undefined }
 
-export class Changes<T> implements AsyncIterableIterator<Change<T>, undefined> {
+export class Changes<T> implements AsyncIterableIterator<CloneChange<T>, undefined> {
   readonly #look: (key: string) => { readonly value: T } | undefined
   readonly #leave: (changes: Changes<T>) => void
   /** Keys whose change was not handed out yet, and whether the loop has seen them as they were before. */
   readonly #keys = new Map<string, boolean>()
-  #waiting: ((result: IteratorResult<Change<T>, undefined>) => void)[] = []
+  #waiting: ((result: IteratorResult<CloneChange<T>, undefined>) => void)[] = []
   #ended = false
 
   constructor(look: (key: string) => { readonly value: T } | undefined, leave: (changes: Changes<T>) => void) {
@@ -28,7 +28,7 @@ export class Changes<T> implements AsyncIterableIterator<Change<T>, undefined> {
       return
     }
     this.#keys.set(key, known)
-    if (this.#waiting.length > 0) this.#waiting.shift()?.(this.#take() as IteratorResult<Change<T>, undefined>)
+    if (this.#waiting.length > 0) this.#waiting.shift()?.(this.#take() as IteratorResult<CloneChange<T>, undefined>)
   }
 
   /** Ends the loop, behind what waits. */
@@ -37,7 +37,7 @@ export class Changes<T> implements AsyncIterableIterator<Change<T>, undefined> {
     for (const waiting of this.#waiting.splice(0)) waiting({ value: undefined, done: true })
   }
 
-  next(): Promise<IteratorResult<Change<T>, undefined>> {
+  next(): Promise<IteratorResult<CloneChange<T>, undefined>> {
     const taken = this.#take()
     if (taken !== undefined) return Promise.resolve(taken)
     if (this.#ended) return Promise.resolve({ value: undefined, done: true })
@@ -55,7 +55,7 @@ export class Changes<T> implements AsyncIterableIterator<Change<T>, undefined> {
     return this
   }
 
-  #take(): IteratorResult<Change<T>, undefined> | undefined {
+  #take(): IteratorResult<CloneChange<T>, undefined> | undefined {
     for (const key of this.#keys.keys()) {
       this.#keys.delete(key)
       const entry = this.#look(key)

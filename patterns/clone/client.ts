@@ -17,7 +17,7 @@ import {
 } from "brokerless"
 import { Emitter } from "../emitter.ts"
 import { type Settings, settle, whole } from "../settings.ts"
-import { type Change, Changes } from "./changes.ts"
+import { Changes, type CloneChange } from "./changes.ts"
 import {
   EMPTY,
   type Item,
@@ -28,9 +28,9 @@ import {
   snapshotRequest,
   ttlProperty,
 } from "./commands.ts"
-import { type CloseOptions, codec, ENTRY_CHARGE, lingerOf, maxBytes, maxKeys, security } from "./options.ts"
+import { type CloneCloseOptions, codec, ENTRY_CHARGE, lingerOf, maxBytes, maxKeys, security } from "./options.ts"
 import { portsOf } from "./ports.ts"
-import { type LossReason, Session } from "./session.ts"
+import { type CloneLossReason, Session } from "./session.ts"
 import { kept } from "./table.ts"
 import { Uplink } from "./uplink.ts"
 
@@ -92,7 +92,7 @@ export interface CloneClientEvents<T> {
   /** What there is is the table of this server, as it is now. */
   readonly synchronized: { readonly endpoint: string; readonly keys: number }
   /** The server was lost. What there is is what it last said. */
-  readonly lost: { readonly endpoint: string; readonly reason: LossReason }
+  readonly lost: { readonly endpoint: string; readonly reason: CloneLossReason }
   /** Something came that is no command, or a value that does not decode: its key is not shown. */
   readonly invalid: { readonly key: string | undefined; readonly error: Error | undefined }
   /** A key is not shown, because there would be too many, or too many octets. */
@@ -286,7 +286,7 @@ export class CloneClient<T> implements AsyncDisposable {
    * Changes from now on, until the client is closed: with `entries()` of the same moment it is all there is. A loop that
    * is slower than they come gets the newest of each key.
    */
-  changes(): AsyncIterableIterator<Change<T>, undefined> {
+  changes(): AsyncIterableIterator<CloneChange<T>, undefined> {
     const changes = new Changes<T>(
       (key) => this.#entries.get(key),
       (left) => this.#changes.delete(left),
@@ -302,7 +302,7 @@ export class CloneClient<T> implements AsyncDisposable {
    *
    * @throws OptionError
    */
-  close(options?: CloseOptions): Promise<void> {
+  close(options?: CloneCloseOptions): Promise<void> {
     const linger = lingerOf(options)
     this.#closing ??= this.#close(linger)
     return this.#closing
@@ -494,7 +494,7 @@ export class CloneClient<T> implements AsyncDisposable {
   }
 
   /** Goes on to the next server, or tries the same one again. */
-  #lose(session: Session, reason: LossReason, next: boolean): void {
+  #lose(session: Session, reason: CloneLossReason, next: boolean): void {
     if (session !== this.#session) return
     this.#session = undefined
     void session.close()

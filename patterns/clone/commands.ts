@@ -31,9 +31,9 @@ export interface Item {
 }
 
 /** What a server of a pair is: who serves, who copies, and who does not know yet. */
-export type ServerState = "starting" | "passive" | "active"
+export type CloneServerState = "starting" | "passive" | "active"
 /** Which of a pair it is. */
-export type ServerRole = "primary" | "backup"
+export type CloneServerRole = "primary" | "backup"
 
 /** What comes to a snapshot port. */
 export type Question = { readonly kind: "snapshot"; readonly subtree: string } | { readonly kind: "state" | "mirror" }
@@ -45,7 +45,7 @@ export function snapshotRequest(subtree: string): FrameLike[] {
 export const MIRROR_REQUEST: readonly Frame[] = [MIRROR]
 export const STATE_REQUEST: readonly Frame[] = [HOWRU]
 
-export function stateAnswer(state: ServerState, role: ServerRole, sequence: number): FrameLike[] {
+export function stateAnswer(state: CloneServerState, role: CloneServerRole, sequence: number): FrameLike[] {
   return [IAM, state, role, octetsOf(sequence)]
 }
 
@@ -68,7 +68,9 @@ export function readQuestion(frames: Message): Question | undefined {
   return word?.equals(MIRROR) ? { kind: "mirror" } : undefined
 }
 
-export function readState(frames: Message): { state: ServerState; role: ServerRole; sequence: number } | undefined {
+export function readState(
+  frames: Message,
+): { state: CloneServerState; role: CloneServerRole; sequence: number } | undefined {
   const [word, state, role, octets] = frames.map((frame, i) => (i === 3 ? frame : String(frame)))
   const sequence = frames.length === 4 ? sequenceOf(octets as Frame) : undefined
   if (word !== "IAM" || sequence === undefined) return undefined

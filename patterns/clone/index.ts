@@ -1,7 +1,7 @@
 /// <reference types="node" preserve="true" />
 // The door `brokerless/patterns/clone`. Re-exports only.
 
-export type { Change } from "./changes.ts"
+export type { CloneChange } from "./changes.ts"
 export {
   type CloneCallOptions,
   CloneClient,
@@ -10,8 +10,8 @@ export {
   type CloneClientStats,
   type CloneSetOptions,
 } from "./client.ts"
-export type { ServerRole, ServerState } from "./commands.ts"
-export type { CloseOptions } from "./options.ts"
+export type { CloneServerRole, CloneServerState } from "./commands.ts"
+export type { CloneCloseOptions } from "./options.ts"
 export { CloneServer, type CloneServerEvents, type CloneServerOptions, type CloneServerStats } from "./server.ts"
-export type { LossReason } from "./session.ts"
-export type { Refusal } from "./table.ts"
+export type { CloneLossReason } from "./session.ts"
+export type { CloneRefusal } from "./table.ts"

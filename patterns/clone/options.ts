@@ -24,13 +24,13 @@ export const maxValueBytes: Setting<number> = whole("bytes", 1024 * 1024, 1)
 export const ENTRY_CHARGE = 128
 
 /** How a server or client is closed. */
-export interface CloseOptions {
+export interface CloneCloseOptions {
   /** Milliseconds for which what was accepted may still be done. Default: 5000. */
   readonly linger?: number | undefined
 }
 
 /** Checks what `close` was given. */
-export function lingerOf({ linger = 5000 }: CloseOptions = {}): number {
+export function lingerOf({ linger = 5000 }: CloneCloseOptions = {}): number {
   if (typeof linger === "number" && linger >= 0) return linger
   throw new OptionError("linger", `linger must be a number of ms of at least 0, got ${String(linger)}`)
 }

@@ -2,14 +2,14 @@
 // from silence, and from clients that come, a server decides what to become. The rules are in `next`, all of them.
 
 import { ClosedError, Dealer, type Security } from "brokerless"
-import { readState, type ServerRole, type ServerState, STATE_REQUEST } from "./commands.ts"
+import { type CloneServerRole, type CloneServerState, readState, STATE_REQUEST } from "./commands.ts"
 
 /** What a server knows when it decides. */
 export interface Situation {
-  readonly role: ServerRole
-  readonly state: ServerState
+  readonly role: CloneServerRole
+  readonly state: CloneServerState
   /** What the other said it is, or that it has been silent for too long; undefined when neither is known yet. */
-  readonly peer: ServerState | "silent" | undefined
+  readonly peer: CloneServerState | "silent" | undefined
   /** Whether this server has a complete copy of the other's table. */
   readonly mirrored: boolean
   /** Whether a client asks this server for a snapshot. */
@@ -17,7 +17,7 @@ export interface Situation {
 }
 
 /** What a server becomes. */
-export function next({ role, state, peer, mirrored, asked }: Situation): ServerState {
+export function next({ role, state, peer, mirrored, asked }: Situation): CloneServerState {
   switch (state) {
     case "active":
       // Both have been serving, without knowing of each other. One of them has to yield.
@@ -45,7 +45,7 @@ export interface WatchSetup {
   /** It has said what it is, or it is time to decide. */
   changed(): void
   /** It claims the role that this server has. */
-  sameRole(role: ServerRole): boolean
+  sameRole(role: CloneServerRole): boolean
   misconfigured(): void
 }
 
@@ -54,7 +54,7 @@ export class Watch {
   readonly #setup: WatchSetup
   readonly #dealer: Dealer
   readonly #ticker: NodeJS.Timeout
-  #peer: ServerState | "silent" | undefined
+  #peer: CloneServerState | "silent" | undefined
   #heard: number = performance.now()
   #ticked: number = performance.now()
 
@@ -69,7 +69,7 @@ export class Watch {
     void this.#run()
   }
 
-  get peer(): ServerState | "silent" | undefined {
+  get peer(): CloneServerState | "silent" | undefined {
     return this.#peer
   }
 

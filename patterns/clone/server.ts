@@ -16,6 +16,8 @@ import {
 import { Emitter } from "../emitter.ts"
 import { name, oneOf, type Settings, settle, whole } from "../settings.ts"
 import {
+  type CloneServerRole,
+  type CloneServerState,
   EMPTY,
   HEARTBEAT,
   type Item,
@@ -23,34 +25,32 @@ import {
   MIRROR_REQUEST,
   readQuestion,
   readUpdate,
-  type ServerRole,
-  type ServerState,
   stateAnswer,
   ttlOf,
 } from "./commands.ts"
-import { type CloseOptions, lingerOf, maxBytes, maxKeys, maxValueBytes, security } from "./options.ts"
+import { type CloneCloseOptions, lingerOf, maxBytes, maxKeys, maxValueBytes, security } from "./options.ts"
 import { next, Watch } from "./pair.ts"
 import { chosenPorts, isWildcard, type Ports, portsOf } from "./ports.ts"
 import { RecentIds } from "./recent-ids.ts"
 import { Session } from "./session.ts"
 import { Snapshots } from "./snapshots.ts"
-import { type Refusal, Table } from "./table.ts"
+import { type CloneRefusal, Table } from "./table.ts"
 
 /** What a server tells. */
 export interface CloneServerEvents {
   /** It has become something else. */
-  readonly state: { readonly state: ServerState; readonly former: ServerState }
+  readonly state: { readonly state: CloneServerState; readonly former: CloneServerState }
   /**
    * It served while the other did, too, and yields: its table is replaced by the other's. `updates` is how many changes
    * it had made since it became active; they are lost.
    */
   readonly yielded: { readonly updates: number }
   /** The other server says that it has the role that this one has: neither knows who is to yield. */
-  readonly misconfigured: { readonly role: ServerRole }
+  readonly misconfigured: { readonly role: CloneServerRole }
   /** It has a complete copy of the table of the other. */
   readonly mirrored: { readonly keys: number }
   /** A change was refused, because the table or the value would be too large. */
-  readonly refused: { readonly key: string; readonly limit: Refusal }
+  readonly refused: { readonly key: string; readonly limit: CloneRefusal }
   /** A peer sent what is no command; it was ignored. */
   readonly invalid: object
   readonly [type: string]: object
@@ -63,7 +63,7 @@ export interface CloneServerOptions {
   /** The first endpoint of the other server, if there are two. */
   readonly peer?: string | undefined
   /** Which of the two this one is: the primary is the one that does not yield. Default: `"primary"`. */
-  readonly role?: ServerRole | undefined
+  readonly role?: CloneServerRole | undefined
   /** For how long the other server has to be silent before this one may take its place, in ms. Default: 3000. */
   readonly failoverTimeout?: number | undefined
   /** Default: 100 000. */
@@ -87,7 +87,7 @@ export interface CloneServerOptions {
 const SETTINGS: Settings<CloneServerOptions> = {
   heartbeatInterval: whole("ms", 1000, 10, 3_600_000),
   peer: { ...name(), default: undefined },
-  role: oneOf<ServerRole>(["primary", "backup"], "primary"),
+  role: oneOf<CloneServerRole>(["primary", "backup"], "primary"),
   failoverTimeout: whole("ms", 3000, 10, 3_600_000),
   maxKeys,
   maxBytes,
@@ -101,7 +101,7 @@ const SETTINGS: Settings<CloneServerOptions> = {
 
 /** Counters of a server, at the moment at which they were read. */
 export interface CloneServerStats {
-  readonly state: ServerState
+  readonly state: CloneServerState
   readonly keys: number
   readonly bytes: number
   /** The highest sequence number there is. */
@@ -149,7 +149,7 @@ export class CloneServer implements AsyncDisposable {
   readonly #snapshots: Snapshots
   readonly #recent = new RecentIds()
   readonly #timers: NodeJS.Timeout[] = []
-  #state: ServerState = "starting"
+  #state: CloneServerState = "starting"
   #sequence = 0
   #watch: Watch | undefined
   #mirror: Session | undefined
@@ -208,7 +208,7 @@ export class CloneServer implements AsyncDisposable {
   }
 
   /** What it is: a server without another one is active as soon as it is bound. */
-  get state(): ServerState {
+  get state(): CloneServerState {
     return this.#state
   }
 
@@ -241,7 +241,7 @@ export class CloneServer implements AsyncDisposable {
   }
 
   /** Hears nobody any more, sends what is published for up to `linger` ms, and closes. @throws OptionError */
-  close(options?: CloseOptions): Promise<void> {
+  close(options?: CloneCloseOptions): Promise<void> {
     const linger = lingerOf(options)
     this.#closing ??= this.#close(linger)
     return this.#closing
@@ -392,7 +392,7 @@ export class CloneServer implements AsyncDisposable {
     if (state !== "active" && peer === "active" && this.#mirror === undefined) this.#copy()
   }
 
-  #become(state: ServerState): void {
+  #become(state: CloneServerState): void {
     const former = this.#state
     this.#state = state
     if (state === "active") {

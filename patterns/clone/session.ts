@@ -8,7 +8,7 @@ import { ENTRY_CHARGE } from "./options.ts"
 import { portsOf } from "./ports.ts"
 
 /** Why a session ended by itself. */
-export type LossReason =
+export type CloneLossReason =
   // A connection ended.
   | "connection"
   // More updates came while a snapshot was on its way than may wait.
@@ -38,7 +38,7 @@ export interface SessionSetup {
   /** Something came that is no command. */
   invalid(): void
   /** It is over. */
-  lost(reason: LossReason): void
+  lost(reason: CloneLossReason): void
 }
 
 /** Between two snapshots that are asked for because of a gap, in ms. */
@@ -191,7 +191,7 @@ export class Session {
     this.#timers.add(timer)
   }
 
-  #lose(reason: LossReason): void {
+  #lose(reason: CloneLossReason): void {
     if (this.#phase === "over") return
     void this.close()
     this.#setup.lost(reason)

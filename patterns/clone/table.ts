@@ -19,7 +19,7 @@ export interface Entry extends Item {
 }
 
 /** Why something was not taken. */
-export type Refusal = "value-size" | "keys" | "bytes"
+export type CloneRefusal = "value-size" | "keys" | "bytes"
 
 /** How exactly an end is kept, in ms. */
 const STEP = 100
@@ -53,7 +53,7 @@ export class Table {
   }
 
   /** Puts a value in its place, or says why not. */
-  set(item: Item, ttl: number | undefined): Refusal | undefined {
+  set(item: Item, ttl: number | undefined): CloneRefusal | undefined {
     const { maxBytes, maxKeys, maxValueBytes } = this.#limits
     const { key, value, properties } = item
     const size = value.length + properties.length

@@ -14,11 +14,11 @@ import {
   RESERVED,
   readCommand,
 } from "./commands.ts"
-import { type CloseOptions, heartbeatInterval, lingerOf, liveness, security } from "./options.ts"
+import { heartbeatInterval, lingerOf, liveness, type MajordomoCloseOptions, security } from "./options.ts"
 import { type HeldRequest, type KnownWorker, Service } from "./service.ts"
 
 /** Why a request was dropped. Its client hears nothing, as MDP has no word for that, and asks again. */
-export type RequestDropReason =
+export type MajordomoRequestDropReason =
   // Its service has as many waiting as it may, or all services together have as many octets.
   | "queue-full"
   // There are as many services as there may be.
@@ -35,14 +35,14 @@ export type RequestDropReason =
   | "closed"
 
 /** Why an answer was dropped. */
-export type AnswerDropReason =
+export type MajordomoAnswerDropReason =
   // Its client is not there any more.
   | "client-left"
   // Its client does not read: it was disconnected, so that no answer of several parts has a hole.
   | "client-slow"
 
 /** Why a worker is not with the broker any more. */
-export type WorkerLeaveReason =
+export type MajordomoWorkerLeaveReason =
   // It said so.
   | "disconnect"
   // Its connection ended.
@@ -59,17 +59,21 @@ export type WorkerLeaveReason =
   | "closed"
 
 /** What a broker tells. */
-export interface BrokerEvents {
+export interface MajordomoBrokerEvents {
   /** A worker offers a service. */
   readonly "worker:join": { readonly service: string; readonly worker: Frame }
   /** A worker is gone. */
-  readonly "worker:leave": { readonly service: string; readonly worker: Frame; readonly reason: WorkerLeaveReason }
+  readonly "worker:leave": {
+    readonly service: string
+    readonly worker: Frame
+    readonly reason: MajordomoWorkerLeaveReason
+  }
   /** A request waits again, because its worker was lost. */
   readonly "request:again": { readonly service: string; readonly deliveries: number }
   /** A request was dropped. */
-  readonly "request:dropped": { readonly service: string; readonly reason: RequestDropReason }
+  readonly "request:dropped": { readonly service: string; readonly reason: MajordomoRequestDropReason }
   /** An answer, or a part of one, was dropped. */
-  readonly "answer:dropped": { readonly service: string; readonly reason: AnswerDropReason }
+  readonly "answer:dropped": { readonly service: string; readonly reason: MajordomoAnswerDropReason }
   /** A peer sent what is no command of MDP 0.2, or none that its endpoint takes, and was disconnected. */
   readonly invalid: { readonly peer: Peer }
   readonly [type: string]: object
@@ -107,7 +111,7 @@ const SETTINGS: Settings<MajordomoBrokerOptions> = {
 }
 
 /** Who may come to an endpoint. */
-export type Role = "clients" | "workers"
+export type MajordomoRole = "clients" | "workers"
 
 /** Counters of a broker, at the moment at which they were read. */
 export interface MajordomoBrokerStats {
@@ -128,12 +132,12 @@ export interface MajordomoBrokerStats {
   /** Commands that were none, or came at the wrong time. */
   readonly invalid: number
   readonly unexpected: number
-  readonly droppedRequests: Readonly<Record<RequestDropReason, number>>
-  readonly droppedAnswers: Readonly<Record<AnswerDropReason, number>>
+  readonly droppedRequests: Readonly<Record<MajordomoRequestDropReason, number>>
+  readonly droppedAnswers: Readonly<Record<MajordomoAnswerDropReason, number>>
 }
 
 /** What is known of a service. */
-export interface ServiceState {
+export interface MajordomoServiceState {
   readonly name: string
   readonly workers: number
   readonly idle: number
@@ -146,7 +150,7 @@ const LAST_WORDS_TURNS = 1000
 /** The broker between clients that ask for services by name and the workers that offer them (RFC 18). */
 export class MajordomoBroker implements AsyncDisposable {
   /** What happens to it, as it happens. */
-  readonly events: Emitter<BrokerEvents> = new Emitter<BrokerEvents>([
+  readonly events: Emitter<MajordomoBrokerEvents> = new Emitter<MajordomoBrokerEvents>([
     "worker:join",
     "worker:leave",
     "request:again",
@@ -160,7 +164,7 @@ export class MajordomoBroker implements AsyncDisposable {
   readonly #workers = new Map<string, KnownWorker>()
   /** Requests that wait, by their client, for the moment at which it leaves. */
   readonly #waiting = new Map<Peer, Set<HeldRequest>>()
-  readonly #roles = new Map<string, Role>()
+  readonly #roles = new Map<string, MajordomoRole>()
   readonly #ticker: NodeJS.Timeout
   readonly #running: Promise<void>
   #ticked = performance.now()
@@ -168,7 +172,7 @@ export class MajordomoBroker implements AsyncDisposable {
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
   readonly #counts = { requests: 0, finals: 0, partials: 0, again: 0, invalid: 0, unexpected: 0 }
-  readonly #droppedRequests: Record<RequestDropReason, number> = {
+  readonly #droppedRequests: Record<MajordomoRequestDropReason, number> = {
     "queue-full": 0,
     "service-limit": 0,
     expired: 0,
@@ -177,7 +181,7 @@ export class MajordomoBroker implements AsyncDisposable {
     interrupted: 0,
     closed: 0,
   }
-  readonly #droppedAnswers: Record<AnswerDropReason, number> = { "client-left": 0, "client-slow": 0 }
+  readonly #droppedAnswers: Record<MajordomoAnswerDropReason, number> = { "client-left": 0, "client-slow": 0 }
 
   /** @throws OptionError */
   constructor(options?: MajordomoBrokerOptions) {
@@ -194,7 +198,7 @@ export class MajordomoBroker implements AsyncDisposable {
    * @returns the endpoint really bound
    * @throws EndpointError, ClosedError (as rejections)
    */
-  async bind(endpoint: string, role?: Role): Promise<string> {
+  async bind(endpoint: string, role?: MajordomoRole): Promise<string> {
     // Set before anybody can come in; where the system chooses the name, it is known before the first handshake ends.
     if (role !== undefined) this.#roles.set(endpoint, role)
     const bound = await this.#router.bind(endpoint)
@@ -215,7 +219,7 @@ export class MajordomoBroker implements AsyncDisposable {
    *
    * @throws OptionError
    */
-  close(options?: CloseOptions): Promise<void> {
+  close(options?: MajordomoCloseOptions): Promise<void> {
     const linger = lingerOf(options)
     this.#closing ??= this.#close(linger)
     return this.#closing
@@ -236,7 +240,7 @@ export class MajordomoBroker implements AsyncDisposable {
   }
 
   /** The services that are offered or waited for, at this moment. */
-  get services(): readonly ServiceState[] {
+  get services(): readonly MajordomoServiceState[] {
     return [...this.#services.values()].map(({ name, workers, idle, waiting }) => ({
       name,
       workers: workers.size,
@@ -428,7 +432,7 @@ export class MajordomoBroker implements AsyncDisposable {
   }
 
   /** The worker is not with us any more; what it worked on goes to another one, unless that cannot be done well. */
-  #lose(key: string, worker: KnownWorker, reason: WorkerLeaveReason): void {
+  #lose(key: string, worker: KnownWorker, reason: MajordomoWorkerLeaveReason): void {
     const { service, request } = worker
     this.#workers.delete(key)
     service.workers.delete(worker)
@@ -483,13 +487,13 @@ export class MajordomoBroker implements AsyncDisposable {
   }
 
   /** Drops one that waits. */
-  #discard(request: HeldRequest, reason: RequestDropReason): void {
+  #discard(request: HeldRequest, reason: MajordomoRequestDropReason): void {
     this.#unhold(request)
     this.#release(request)
     this.#drop(request.service.name, reason)
   }
 
-  #drop(service: string, reason: RequestDropReason): void {
+  #drop(service: string, reason: MajordomoRequestDropReason): void {
     this.#droppedRequests[reason]++
     this.events.emit("request:dropped", { service, reason })
   }

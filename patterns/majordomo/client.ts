@@ -22,12 +22,12 @@ import { type Body, bodyOf } from "./body.ts"
 import { type Answer, readAnswer, requestOf } from "./commands.ts"
 import { Lane } from "./lane.ts"
 import {
-  type CloseOptions,
   checkNumber,
   checkService,
   checkSignal,
   codec,
   lingerOf,
+  type MajordomoCloseOptions,
   security,
   within,
 } from "./options.ts"
@@ -71,7 +71,7 @@ export interface MajordomoCallOptions {
 }
 
 /** What a client tells. */
-export interface ClientEvents {
+export interface MajordomoClientEvents {
   /** No answer came in time, or the broker was lost: the request is sent again. */
   readonly retry: { readonly service: string; readonly attempt: number; readonly error: Error }
   /** The broker sent what is no command, or an answer to what was not asked. It was ignored. */
@@ -117,7 +117,7 @@ interface Waiter {
  */
 export class MajordomoClient<S = MessageLike, R = Same<MessageLike, S, Message, S>> implements AsyncDisposable {
   /** What happens to it, as it happens. */
-  readonly events: Emitter<ClientEvents> = new Emitter<ClientEvents>(["retry", "invalid"])
+  readonly events: Emitter<MajordomoClientEvents> = new Emitter<MajordomoClientEvents>(["retry", "invalid"])
   readonly #settings: ReturnType<typeof settle<AllOptions>>
   readonly #body: Body<S, R>
   readonly #idle: Lane[] = []
@@ -199,7 +199,7 @@ export class MajordomoClient<S = MessageLike, R = Same<MessageLike, S, Message, 
    *
    * @throws OptionError
    */
-  close(options?: CloseOptions): Promise<void> {
+  close(options?: MajordomoCloseOptions): Promise<void> {
     const linger = lingerOf(options)
     this.#closing ??= this.#close(linger)
     return this.#closing

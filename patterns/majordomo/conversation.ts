@@ -5,7 +5,7 @@ import { ClosedError, Dealer, type Frame, type FrameLike, type Message, type Sec
 import { DISCONNECT, HEARTBEAT, type Order, readOrder, readyFor } from "./commands.ts"
 
 /** Why a conversation ended. */
-export type EndReason =
+export type MajordomoEndReason =
   // The broker said so.
   | "disconnect"
   // The connection ended.
@@ -40,7 +40,7 @@ const LINGER = 1000
 
 export class Conversation {
   /** Resolves when it is over; never rejects. */
-  readonly ended: Promise<EndReason>
+  readonly ended: Promise<MajordomoEndReason>
   /** Aborted when it is over, with the reason. */
   readonly signal: AbortSignal
   /** Whether the broker has said anything. */
@@ -49,7 +49,7 @@ export class Conversation {
   readonly #dealer: Dealer
   readonly #over = new AbortController()
   readonly #ticker: NodeJS.Timeout
-  #end!: (reason: EndReason) => void
+  #end!: (reason: MajordomoEndReason) => void
   #connected = false
   #seen = 0
   #told = 0
@@ -84,7 +84,7 @@ export class Conversation {
   }
 
   /** Ends it; where the broker has not done so, it is told. */
-  end(reason: EndReason): void {
+  end(reason: MajordomoEndReason): void {
     if (this.signal.aborted) return
     clearInterval(this.#ticker)
     const tells = this.#connected && (reason === "unexpected" || reason === "failed" || reason === "closed")

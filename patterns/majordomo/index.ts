@@ -2,31 +2,31 @@
 // The door `brokerless/patterns/majordomo`. Re-exports only.
 
 export {
-  type AnswerDropReason,
-  type BrokerEvents,
+  type MajordomoAnswerDropReason,
   MajordomoBroker,
+  type MajordomoBrokerEvents,
   type MajordomoBrokerOptions,
   type MajordomoBrokerStats,
-  type RequestDropReason,
-  type Role,
-  type ServiceState,
-  type WorkerLeaveReason,
+  type MajordomoRequestDropReason,
+  type MajordomoRole,
+  type MajordomoServiceState,
+  type MajordomoWorkerLeaveReason,
 } from "./broker.ts"
 export {
-  type ClientEvents,
   type MajordomoCallOptions,
   MajordomoClient,
+  type MajordomoClientEvents,
   type MajordomoClientOptions,
   type MajordomoClientStats,
 } from "./client.ts"
-export type { EndReason } from "./conversation.ts"
-export type { CloseOptions } from "./options.ts"
+export type { MajordomoEndReason } from "./conversation.ts"
+export type { MajordomoCloseOptions } from "./options.ts"
 export {
+  type MajordomoResults,
+  type MajordomoTaskContext,
+  type MajordomoTaskHandler,
   MajordomoWorker,
+  type MajordomoWorkerEvents,
   type MajordomoWorkerOptions,
   type MajordomoWorkerStats,
-  type Results,
-  type TaskContext,
-  type TaskHandler,
-  type WorkerEvents,
 } from "./worker.ts"

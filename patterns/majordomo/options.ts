@@ -22,13 +22,13 @@ export const heartbeatInterval: Setting<number | undefined> = whole("ms", 2500, 
 export const liveness: Setting<number | undefined> = whole("heartbeat intervals", 4, 2, 100)
 
 /** How a broker, worker or client is closed. */
-export interface CloseOptions {
+export interface MajordomoCloseOptions {
   /** Milliseconds for which what was accepted may still be done. Default: 5000. */
   readonly linger?: number | undefined
 }
 
 /** Checks what `close` was given. */
-export function lingerOf({ linger = 5000 }: CloseOptions = {}): number {
+export function lingerOf({ linger = 5000 }: MajordomoCloseOptions = {}): number {
   if (typeof linger === "number" && linger >= 0) return linger
   throw new OptionError("linger", `linger must be a number of ms of at least 0, got ${String(linger)}`)
 }

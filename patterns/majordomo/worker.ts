@@ -17,20 +17,20 @@ import { Emitter } from "../emitter.ts"
 import { type Settings, settle, whole } from "../settings.ts"
 import { type Body, bodyOf } from "./body.ts"
 import { EMPTY, resultFor } from "./commands.ts"
-import { Conversation, type EndReason } from "./conversation.ts"
+import { Conversation, type MajordomoEndReason } from "./conversation.ts"
 import {
-  type CloseOptions,
   checkService,
   codec,
   heartbeatInterval,
   lingerOf,
   liveness,
+  type MajordomoCloseOptions,
   security,
   within,
 } from "./options.ts"
 
 /** What a handler is told besides the task. */
-export interface TaskContext {
+export interface MajordomoTaskContext {
   /** Aborted when nobody can be answered any more: the broker is lost, or the worker is closed. */
   readonly signal: AbortSignal
 }
@@ -39,14 +39,14 @@ export interface TaskContext {
  * Does a task. It returns the result, or an async iterable: each value that yields is sent as PARTIAL at once, and what
  * it returns, if anything, as FINAL. A task may come more than once, here or elsewhere (RFC 18: workers are idempotent).
  */
-export type TaskHandler<Task, Result> = (
+export type MajordomoTaskHandler<Task, Result> = (
   task: Task,
-  context: TaskContext,
-) => Result | Results<Result> | Promise<Result | Results<Result>>
+  context: MajordomoTaskContext,
+) => Result | MajordomoResults<Result> | Promise<Result | MajordomoResults<Result>>
 
-/** Results one after the other. */
+/** MajordomoResults one after the other. */
 // biome-ignore lint/suspicious/noConfusingVoidType: what a generator returns that has no return statement
-export type Results<Result> = AsyncIterable<Result, Result | undefined | void>
+export type MajordomoResults<Result> = AsyncIterable<Result, Result | undefined | void>
 
 /** Options of a {@link MajordomoWorker}, besides the codec. */
 export interface MajordomoWorkerOptions<Task = Message, Result = MessageLike> {
@@ -83,11 +83,11 @@ const SETTINGS: Settings<AllOptions> = {
 }
 
 /** What a worker tells. */
-export interface WorkerEvents {
+export interface MajordomoWorkerEvents {
   /** READY was sent. */
   readonly ready: { readonly endpoint: string }
   /** A conversation ended; unless the worker is closed, another one begins. */
-  readonly disconnect: { readonly reason: EndReason }
+  readonly disconnect: { readonly reason: MajordomoEndReason }
   /** A task failed. */
   readonly "task:failed": { readonly error: unknown }
   /** A task was done for nobody: the broker was lost over it. */
@@ -123,14 +123,14 @@ export class MajordomoWorker<Task = Message, Result = MessageLike> implements As
   /** The service it offers. */
   readonly service: string
   /** What happens to it, as it happens. */
-  readonly events: Emitter<WorkerEvents> = new Emitter<WorkerEvents>([
+  readonly events: Emitter<MajordomoWorkerEvents> = new Emitter<MajordomoWorkerEvents>([
     "ready",
     "disconnect",
     "task:failed",
     "task:discarded",
     "invalid",
   ])
-  readonly #handler: TaskHandler<Task, Result>
+  readonly #handler: MajordomoTaskHandler<Task, Result>
   readonly #settings: ReturnType<typeof settle<AllOptions>>
   readonly #body: Body<Result, Task>
   readonly #closed = new AbortController()
@@ -147,7 +147,7 @@ export class MajordomoWorker<Task = Message, Result = MessageLike> implements As
    */
   constructor(
     service: string,
-    handler: TaskHandler<NoInfer<Task>, NoInfer<Result>>,
+    handler: MajordomoTaskHandler<NoInfer<Task>, NoInfer<Result>>,
     ...[options]: SocketArguments<
       Result,
       Task,
@@ -184,7 +184,7 @@ export class MajordomoWorker<Task = Message, Result = MessageLike> implements As
    *
    * @throws OptionError
    */
-  close(options?: CloseOptions): Promise<void> {
+  close(options?: MajordomoCloseOptions): Promise<void> {
     const linger = lingerOf(options)
     this.#closing ??= this.#close(linger)
     return this.#closing
@@ -288,7 +288,7 @@ export class MajordomoWorker<Task = Message, Result = MessageLike> implements As
     }
   }
 
-  async #stream(conversation: Conversation, client: Frame, results: Results<Result>): Promise<void> {
+  async #stream(conversation: Conversation, client: Frame, results: MajordomoResults<Result>): Promise<void> {
     const { signal } = conversation
     const iterator = results[Symbol.asyncIterator]()
     try {
@@ -337,6 +337,6 @@ export class MajordomoWorker<Task = Message, Result = MessageLike> implements As
   }
 }
 
-function isStream<Result>(result: Result | Results<Result>): result is Results<Result> {
-  return typeof (result as Results<Result> | null | undefined)?.[Symbol.asyncIterator] === "function"
+function isStream<Result>(result: Result | MajordomoResults<Result>): result is MajordomoResults<Result> {
+  return typeof (result as MajordomoResults<Result> | null | undefined)?.[Symbol.asyncIterator] === "function"
 }

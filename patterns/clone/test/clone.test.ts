@@ -1,7 +1,7 @@
 // One server and its clients: snapshots, updates, subtrees, ends of life, bounds.
 
 import { CodecError, MessageError, OptionError, StateError, TimeoutError } from "brokerless"
-import { type Change, CloneClient, CloneServer } from "brokerless/patterns/clone"
+import { type CloneChange, CloneClient, CloneServer } from "brokerless/patterns/clone"
 import { describe, expect, it } from "vitest"
 import { json } from "../../../test/support/json.ts"
 import { until } from "../../../test/support/until.ts"
@@ -111,7 +111,7 @@ describe("changes", () => {
     await client.set("brief", 1)
     await client.delete("brief")
     await client.delete("old")
-    const seen: Change<number>[] = []
+    const seen: CloneChange<number>[] = []
     for await (const change of changes) {
       seen.push(change)
       if (change.type === "delete") break

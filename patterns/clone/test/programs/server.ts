@@ -2,9 +2,9 @@
 //
 //   server.js <endpoint> primary | backup <endpoint of the other>
 
-import { CloneServer, type ServerRole } from "brokerless/patterns/clone"
+import { CloneServer, type CloneServerRole } from "brokerless/patterns/clone"
 
-const [endpoint, role, peer] = process.argv.slice(2) as [string, ServerRole, string]
+const [endpoint, role, peer] = process.argv.slice(2) as [string, CloneServerRole, string]
 const server = new CloneServer({ role, peer, heartbeatInterval: 100, failoverTimeout: 600 })
 server.events.on("state", ({ state }) => process.send?.(state))
 process.send?.(await server.bind(endpoint))
