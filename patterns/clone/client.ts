@@ -283,8 +283,8 @@ export class CloneClient<T> implements AsyncDisposable {
   }
 
   /**
-   * Changes from now on, until the client is closed: with `entries()` of the same moment it is all there is. A loop that
-   * is slower than they come gets the newest of each key.
+   * Changes from now on, until the client is closed: with `entries()` of the same moment it is all there is. A loop
+   * that is slower than they come gets the newest of each key.
    */
   changes(): AsyncIterableIterator<CloneChange<T>, undefined> {
     const changes = new Changes<T>(
@@ -297,8 +297,8 @@ export class CloneClient<T> implements AsyncDisposable {
   }
 
   /**
-   * Takes no new changes, waits up to `linger` ms for those on their way, rejects the rest with ClosedError, and closes.
-   * What there is can still be read.
+   * Takes no new changes, waits up to `linger` ms for those on their way, rejects the rest with ClosedError, and
+   * closes. What there is can still be read.
    *
    * @throws OptionError
    */

@@ -1,4 +1,4 @@
-// Who waits for a snapshot, and who is being sent one. A server that is passive keeps those who wait until it is active.
+// Who waits for a snapshot, and who is being sent one. A passive server keeps those who wait until it is active.
 
 import { type Frame, type FrameLike, type Peer, TimeoutError } from "brokerless"
 import { EMPTY, endOfSnapshot, type Item, itemFrames, ttlProperty } from "./commands.ts"

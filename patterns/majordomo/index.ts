@@ -1,17 +1,15 @@
 /// <reference types="node" preserve="true" />
 // The door `brokerless/patterns/majordomo`. Re-exports only.
 
-export {
-  type MajordomoAnswerDropReason,
-  MajordomoBroker,
-  type MajordomoBrokerEvents,
-  type MajordomoBrokerOptions,
-  type MajordomoBrokerStats,
-  type MajordomoRequestDropReason,
-  type MajordomoRole,
-  type MajordomoServiceState,
-  type MajordomoWorkerLeaveReason,
-} from "./broker.ts"
+export { MajordomoBroker, type MajordomoBrokerOptions, type MajordomoRole } from "./broker.ts"
+export type {
+  MajordomoAnswerDropReason,
+  MajordomoBrokerEvents,
+  MajordomoBrokerStats,
+  MajordomoRequestDropReason,
+  MajordomoServiceState,
+  MajordomoWorkerLeaveReason,
+} from "./broker-report.ts"
 export {
   type MajordomoCallOptions,
   MajordomoClient,

@@ -37,7 +37,7 @@ export interface MajordomoTaskContext {
 
 /**
  * Does a task. It returns the result, or an async iterable: each value that yields is sent as PARTIAL at once, and what
- * it returns, if anything, as FINAL. A task may come more than once, here or elsewhere (RFC 18: workers are idempotent).
+ * it returns, if anything, as FINAL. A task may come more than once (RFC 18: workers are idempotent).
  */
 export type MajordomoTaskHandler<Task, Result> = (
   task: Task,

@@ -17,7 +17,7 @@ async function kill(program: Program<unknown>): Promise<void> {
 }
 
 describe("when a process is killed", () => {
-  it("that serves: the backup has what it acknowledged, but perhaps for the very last, and all clients agree", async () => {
+  it("that serves: the backup has what it acknowledged, the very last at most excepted, and all agree", async () => {
     await using stage = new Stage()
     const at = [await vacant(), await vacant()] as const
     await using primary = new Program<string>(`${PROGRAMS}/server`, at[0], "primary", at[1])

@@ -66,7 +66,7 @@ async function pair(stage: Stage) {
 }
 
 describe("two servers", () => {
-  it("have one table: the backup copies, takes over when the primary is gone, and the primary copies then", async () => {
+  it("have one table: the backup copies, takes over when the primary is gone, and is copied then", async () => {
     await using stage = new Stage()
     const { at, primary, backup } = await pair(stage)
     const first = primary()

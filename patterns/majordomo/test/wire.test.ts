@@ -85,7 +85,7 @@ describe("our broker", () => {
     for (let i = 0; i < 3; i++) expect(say(await worker.receive())).toEqual(HEARTBEAT)
   })
 
-  it("takes a worker that falls silent for lost, gives its request to another, and refuses its late answer", async () => {
+  it("gives the request of a worker that falls silent to another, and refuses the late answer", async () => {
     await using meeting = new Meeting()
     const { broker, dealer } = await brokerOfOurs(meeting, { heartbeatInterval: 50, liveness: 4 })
     const [client, silent, other] = [dealer("anna"), dealer(), dealer()]
