@@ -26,16 +26,17 @@ function programsOf(file: string): Program[] {
   }))
 }
 
+/** What a program of the guide may import, beside patterns. */
+const DOORS: Readonly<Record<string, object>> = {
+  brokerless,
+  "brokerless/codec": codec,
+  "brokerless/curve": curve,
+  zod,
+}
+
 const AsyncFunction = (async () => {}).constructor as new (
   ...parts: string[]
-) => (
-  door: object,
-  codecDoor: object,
-  curveDoor: object,
-  schemas: object,
-  patterns: object,
-  console: object,
-) => Promise<void>
+) => (doors: typeof DOORS, console: object) => Promise<void>
 
 /** Runs a program in place, and returns the lines it printed. */
 async function run(source: string): Promise<string[]> {
@@ -43,19 +44,14 @@ async function run(source: string): Promise<string[]> {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 },
   })
   const body = outputText
-    .replaceAll(/^import \{(.*)\} from "brokerless";$/gm, "const {$1} = door;")
-    .replaceAll(/^import \{(.*)\} from "brokerless\/codec";$/gm, "const {$1} = codecDoor;")
-    .replaceAll(/^import \{(.*)\} from "brokerless\/curve";$/gm, "const {$1} = curveDoor;")
-    .replaceAll(/^import \{(.*)\} from "zod";$/gm, "const {$1} = schemas;")
-    .replaceAll(/^import \{(.*)\} from "(brokerless\/patterns\/[\w-]+)";$/gm, 'const {$1} = patterns["$2"];')
+    .replaceAll(/^import \{(.*)\} from "(.*)";$/gm, 'const {$1} = doors["$2"];')
     .replaceAll(/^export \{\};$/gm, "")
-  const patterns: Record<string, object> = {}
-  for (const [, name] of source.matchAll(/from "brokerless\/patterns\/([\w-]+)"/g)) {
-    patterns[`brokerless/patterns/${name}`] = (await import(`../patterns/${name}/index.ts`)) as object
+  const doors: Record<string, object> = { ...DOORS }
+  for (const [door, name] of source.matchAll(/brokerless\/patterns\/([\w-]+)(?=";?$)/gm)) {
+    doors[door] = (await import(`../patterns/${name}/index.ts`)) as object
   }
   const lines: string[] = []
-  const doors = ["door", "codecDoor", "curveDoor", "schemas", "patterns"]
-  await new AsyncFunction(...doors, "console", body)(brokerless, codec, curve, zod, patterns, {
+  await new AsyncFunction("doors", "console", body)(doors, {
     log: (...values: unknown[]) => lines.push(format(...values)),
   })
   return lines

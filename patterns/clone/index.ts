@@ -1,0 +1,17 @@
+/// <reference types="node" preserve="true" />
+// The door `brokerless/patterns/clone`. Re-exports only.
+
+export type { CloneChange } from "./changes.ts"
+export {
+  type CloneCallOptions,
+  CloneClient,
+  type CloneClientEvents,
+  type CloneClientOptions,
+  type CloneClientStats,
+  type CloneSetOptions,
+} from "./client.ts"
+export type { CloneServerRole, CloneServerState } from "./commands.ts"
+export type { CloneCloseOptions } from "./options.ts"
+export { CloneServer, type CloneServerEvents, type CloneServerOptions, type CloneServerStats } from "./server.ts"
+export type { CloneLossReason } from "./session.ts"
+export type { CloneRefusal } from "./table.ts"

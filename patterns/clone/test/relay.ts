@@ -1,0 +1,62 @@
+// A relay before the three ports of a server, which a test may cut as often as it likes.
+
+import { once } from "node:events"
+import { connect, createServer, type Server, type Socket } from "node:net"
+import { CloneServer } from "brokerless/patterns/clone"
+
+/** An endpoint with two free ones behind it. */
+export async function vacant(): Promise<string> {
+  const server = new CloneServer()
+  try {
+    return await server.bind("tcp://127.0.0.1:*")
+  } finally {
+    await server.close()
+  }
+}
+
+export class Relay {
+  readonly #servers: Server[] = []
+  readonly #sockets = new Set<Socket>()
+
+  /** Passes on what comes to `endpoint` and the two ports behind it. */
+  static async open(endpoint: string, target: string): Promise<Relay> {
+    const relay = new Relay()
+    for (const offset of [0, 1, 2]) {
+      const server = createServer((near) => {
+        const far = connect(portOf(target) + offset, "127.0.0.1")
+        for (const [socket, other] of [
+          [near, far],
+          [far, near],
+        ] as const) {
+          relay.#sockets.add(socket)
+          socket.on("error", () => {})
+          socket.on("close", () => {
+            relay.#sockets.delete(socket)
+            other.destroy()
+          })
+          socket.pipe(other)
+        }
+      })
+      relay.#servers.push(server)
+      server.listen(portOf(endpoint) + offset, "127.0.0.1")
+      await once(server, "listening")
+    }
+    return relay
+  }
+
+  /** Ends all connections there are; others may come. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  async close(): Promise<void> {
+    const closed = this.#servers.map((server) => once(server, "close"))
+    for (const server of this.#servers) server.close()
+    this.cut()
+    await Promise.all(closed)
+  }
+}
+
+function portOf(endpoint: string): number {
+  return Number(endpoint.slice(endpoint.lastIndexOf(":") + 1))
+}
