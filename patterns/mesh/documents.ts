@@ -2,7 +2,7 @@
 // peer deserves. What is read is copied field by field into maps; a document never becomes an object of ours.
 
 import type { Frame } from "brokerless"
-import { isName } from "./wire.ts"
+import { isLabel, isName } from "./wire.ts"
 
 /** The largest document that is read, in octets. */
 export const MAX_DOCUMENT: number = 1024 * 1024
@@ -69,7 +69,7 @@ export function readNode(frame: Frame | undefined): NodeFacts | undefined {
   const introduction = toIntroduction(["id", "since", "version", "endpoints"].map((key) => fields.get(key)))
   const services = toServices(fields.get("services"))
   if (introduction === undefined || services === undefined) return undefined
-  if (!isName(name) || typeof draining !== "boolean") return undefined
+  if (!isLabel(name) || typeof draining !== "boolean") return undefined
   return { ...introduction, name, draining, services }
 }
 

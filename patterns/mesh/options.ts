@@ -6,7 +6,7 @@ import { oneOf, type Settings, whole } from "../settings.ts"
 import type { DnsSource, MeshResolver } from "./dns.ts"
 import type { RemoteError } from "./errors.ts"
 import { json } from "./json.ts"
-import { isName } from "./wire.ts"
+import { isLabel } from "./wire.ts"
 
 /** Options of a {@link MeshNode}. Times are in milliseconds. */
 export interface MeshNodeOptions {
@@ -95,7 +95,7 @@ function texts(fallback: readonly string[] | undefined): {
 }
 
 export const SETTINGS: Settings<MeshNodeOptions> = {
-  name: { accepts: "text without blanks and slashes, of at most 255 octets", test: isName, default: undefined },
+  name: { accepts: "text without control characters, of 1 to 255 octets", test: isLabel, default: undefined },
   codec: {
     accepts: "an object with encode and decode",
     test: (value) => has(value, "encode", "decode"),

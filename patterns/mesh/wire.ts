@@ -107,3 +107,8 @@ export function targetOf(service: string, method: string): Frame {
 export function isName(value: unknown): value is string {
   return typeof value === "string" && value !== "" && !/[/\s\p{C}]/u.test(value) && Buffer.byteLength(value) <= MAX_NAME
 }
+
+/** Whether this may be the name of a node, which is for people to read: text without control characters. */
+export function isLabel(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && !/\p{C}/u.test(value) && Buffer.byteLength(value) <= MAX_NAME
+}
