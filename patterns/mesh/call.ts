@@ -201,8 +201,10 @@ export class Call {
   #nobody(offered: boolean): void {
     if (this.#attempts.length > 0) return
     const absent = !this.#turnedAway && (!offered || [...this.#obstacles].every((each) => each === "lacks the method"))
-    // While places are still being tried, somebody may turn up who offers it.
-    if (this.#options.wait === true || (absent && !this.#calls.roster.settled)) {
+    const { settled, owns } = this.#calls
+    // While places are still being tried, somebody may turn up who offers it; and what this node itself has just offered
+    // it is about to hear of.
+    if (this.#options.wait === true || (absent && (!settled() || owns(`${this.service}/${this.method}`)))) {
       this.#calls.wait(this)
       const remaining = this.#deadline - performance.now()
       // An open circuit and a full queue are not announced when they change.

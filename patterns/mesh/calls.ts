@@ -16,6 +16,10 @@ export interface CallsSetup {
   readonly stats: MeshStats
   readonly events: Emitter<MeshEvents>
   readonly roster: Roster
+  /** Whether all places where a node may be have been tried. */
+  readonly settled: () => boolean
+  /** Whether this node offers `service/method` itself. */
+  readonly owns: (target: string) => boolean
   readonly options: {
     readonly codec: Codec<unknown>
     readonly deadline: number
@@ -34,6 +38,8 @@ export class Calls {
   readonly options: CallsSetup["options"]
   readonly roster: Roster
   readonly stats: MeshStats
+  readonly owns: CallsSetup["owns"]
+  readonly settled: CallsSetup["settled"]
   readonly #events: Emitter<MeshEvents>
   readonly #open = new Map<number, Attempt>()
   readonly #calls = new Set<Call>()
@@ -42,7 +48,9 @@ export class Calls {
   #count = Math.floor(Math.random() * 0x1_0000_0000)
   #closed = false
 
-  constructor({ options, roster, stats, events }: CallsSetup) {
+  constructor({ options, roster, stats, events, owns, settled }: CallsSetup) {
+    this.settled = settled
+    this.owns = owns
     this.options = options
     this.roster = roster
     this.stats = stats

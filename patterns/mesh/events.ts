@@ -14,7 +14,7 @@ export type MeshEvents = {
   "node:heard": NodeEvent
   /** A node says goodbye: it finishes what runs and takes nothing more. */
   "node:draining": NodeEvent
-  /** What a node offers has changed. */
+  /** What a node offers, or the health of it, has changed. */
   "node:services": NodeEvent & { readonly services: readonly string[] }
   /** The circuit between this node and a service of another changed. */
   circuit: NodeEvent & { readonly service: string; readonly state: CircuitState }

@@ -97,7 +97,14 @@ export class MeshNode implements AsyncDisposable {
       changed: () => this.#othersChanged(),
       viewChanged: () => this.#serving.viewChanged(),
     })
-    this.#calls = new Calls({ stats, events, roster: this.#roster, options: settled })
+    this.#calls = new Calls({
+      stats,
+      events,
+      roster: this.#roster,
+      options: settled,
+      settled: () => this.settled,
+      owns: (target) => !this.#draining && this.#offerings.find(target) !== undefined,
+    })
     this.#serving = new Serving({
       stats,
       events,

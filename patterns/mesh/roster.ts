@@ -377,7 +377,7 @@ export class Roster {
   #tell(contact: Contact, before: NodeFacts | undefined, node: NodeFacts): void {
     const { events } = this.#setup
     if (before === undefined) events.emit("node:join", contact.about)
-    else if (namesOf(before) !== namesOf(node)) {
+    else if (offersOf(before) !== offersOf(node)) {
       events.emit("node:services", { ...contact.about, services: [...node.services.keys()] })
     }
     if (node.draining && before?.draining !== true) events.emit("node:draining", contact.about)
@@ -447,8 +447,8 @@ export class Roster {
   }
 }
 
-function namesOf(node: NodeFacts): string {
-  return [...node.services.keys()].join(" ")
+function offersOf({ services }: NodeFacts): string {
+  return [...services].map(([name, { healthy, methods }]) => [name, healthy, ...methods.keys()].join("/")).join(" ")
 }
 
 /** A node that is bound to all addresses does not know by which of them it is reached; who reached it does. */

@@ -161,7 +161,7 @@ describe("processes that come and go", () => {
     expect(answered.size).toBeGreaterThan(500)
   })
 
-  it("a handler is told when the process that called is killed", async () => {
+  it("a handler in another process is told when whoever called is gone", async () => {
     await using called = await WorkerProcess.start("called", ANYWHERE, ledger)
     await using nodes = new Nodes()
     const caller = nodes.make({ seeds: [called.endpoint] })
