@@ -10,7 +10,7 @@ import { onAbort } from "./aborts.ts"
 import type { Calls } from "./calls.ts"
 import { choose, type Obstacle } from "./choice.ts"
 import type { Contact } from "./contact.ts"
-import type { CallOptions, Stream } from "./contract.ts"
+import type { CallOptions, MeshStream } from "./contract.ts"
 import { readThrown } from "./documents.ts"
 import { DeadlineError, LostError, NotOfferedError, RemoteError, UnavailableError } from "./errors.ts"
 import { IncomingStream } from "./stream.ts"
@@ -359,7 +359,7 @@ export class Call {
     this.#stream = stream
     stats.answered++
     if (this.#options.deadline === undefined) clearTimeout(this.#timer)
-    this.#resolve(stream satisfies Stream<unknown>)
+    this.#resolve(stream satisfies MeshStream<unknown>)
     return stream
   }
 

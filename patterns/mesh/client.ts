@@ -1,6 +1,6 @@
 // The calling end of a service as the application sees it: an object on which every name is a method.
 
-import type { Client, Stream } from "./contract.ts"
+import type { MeshClient, MeshStream } from "./contract.ts"
 
 /** Makes a call: resolves with the answer, or with the stream. */
 export type MakeCall = (method: string, args: readonly unknown[]) => Promise<unknown>
@@ -8,9 +8,9 @@ export type MakeCall = (method: string, args: readonly unknown[]) => Promise<unk
 /** A promise that can be iterated as well: whether a method streams is known only when it answers. */
 type PromiseOrStream = Promise<unknown> & { [Symbol.asyncIterator](): AsyncIterator<unknown, undefined> }
 
-export function makeClient(make: MakeCall): Client<object> {
+export function makeClient(make: MakeCall): MeshClient<object> {
   const methods = new Map<string, (...args: unknown[]) => PromiseOrStream>()
-  return new Proxy(Object.create(null) as Client<object>, {
+  return new Proxy(Object.create(null) as MeshClient<object>, {
     get(_target, name) {
       // A client is no promise, even when somebody awaits it.
       if (typeof name !== "string" || name === "then") return undefined
@@ -32,8 +32,8 @@ function iterable(answer: Promise<unknown>): PromiseOrStream {
 }
 
 /** The stream that a promise will bring. */
-class LateStream implements Stream<unknown> {
-  readonly #stream: Promise<Stream<unknown>>
+class LateStream implements MeshStream<unknown> {
+  readonly #stream: Promise<MeshStream<unknown>>
 
   constructor(answer: Promise<unknown>) {
     this.#stream = answer.then(toStream)
@@ -54,7 +54,8 @@ class LateStream implements Stream<unknown> {
   }
 }
 
-function toStream(answer: unknown): Stream<unknown> {
-  if (typeof answer === "object" && answer !== null && Symbol.asyncIterator in answer) return answer as Stream<unknown>
+function toStream(answer: unknown): MeshStream<unknown> {
+  if (typeof answer === "object" && answer !== null && Symbol.asyncIterator in answer)
+    return answer as MeshStream<unknown>
   throw new TypeError("The method answers once; it does not stream: await it")
 }

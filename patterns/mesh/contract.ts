@@ -39,7 +39,7 @@ export interface CallContext {
   /** Milliseconds until the deadline of the call, at least 0; Infinity for a stream that has begun without one. */
   readonly remaining: number
   /** A client whose calls end with this one: by its deadline, or when it is cancelled. */
-  service<Api extends object>(name: string, options?: CallOptions): Client<Api>
+  service<Api extends object>(name: string, options?: CallOptions): MeshClient<Api>
 }
 
 type Methods<Api> = {
@@ -47,17 +47,17 @@ type Methods<Api> = {
 }[keyof Api]
 
 /** Items of a stream; leaving the loop tells the handler. */
-export type Stream<T> = AsyncIterableIterator<T, undefined>
+export type MeshStream<T> = AsyncIterableIterator<T, undefined>
 
 type Answer<R> =
   R extends AsyncIterable<infer T>
-    ? Stream<T>
+    ? MeshStream<T>
     : R extends PromiseLike<AsyncIterable<infer T>>
-      ? Promise<Stream<T>>
+      ? Promise<MeshStream<T>>
       : Promise<Awaited<R>>
 
 /** The calling end of a service. */
-export type Client<Api> = {
+export type MeshClient<Api> = {
   readonly [M in Methods<Api> & string]: Api[M] extends (...args: infer A) => infer R
     ? (...args: A) => Answer<R>
     : never
@@ -71,12 +71,12 @@ type Handled<R> =
       : Awaited<R> | Promise<Awaited<R>>
 
 /** One method of the serving end: the context first, so that its place does not depend on what a caller sends. */
-export type Handler<Method> = Method extends (...args: infer A) => infer R
+export type MeshHandler<Method> = Method extends (...args: infer A) => infer R
   ? (context: CallContext, ...args: A) => Handled<R>
   : never
 
 /** The serving end of a service: a handler for each method of the contract. */
-export type Handlers<Api> = { readonly [M in Methods<Api> & string]: Handler<Api[M]> }
+export type MeshHandlers<Api> = { readonly [M in Methods<Api> & string]: MeshHandler<Api[M]> }
 
 /** How a service is offered. */
 export interface OfferOptions<Api> {

@@ -8,7 +8,7 @@ import { settle } from "../settings.ts"
 import { Calls, checkCallOptions } from "./calls.ts"
 import type { CircuitState } from "./circuit.ts"
 import { makeClient } from "./client.ts"
-import type { CallOptions, Client, Handlers, Offering, OfferOptions } from "./contract.ts"
+import type { CallOptions, MeshClient, MeshHandlers, Offering, OfferOptions } from "./contract.ts"
 import { DnsWatch, systemResolver } from "./dns.ts"
 import { MAX_ENDPOINTS, type NodeFacts } from "./documents.ts"
 import { EVENT_TYPES, type MeshEvents } from "./events.ts"
@@ -222,7 +222,7 @@ export class MeshNode implements AsyncDisposable {
    * @throws OptionError if a name or an option is not what it must be, StateError if this node offers it already,
    * ClosedError
    */
-  offer<Api extends object>(service: string, handlers: Handlers<Api>, options: OfferOptions<Api> = {}): Offering {
+  offer<Api extends object>(service: string, handlers: MeshHandlers<Api>, options: OfferOptions<Api> = {}): Offering {
     this.#checkOpen()
     const offering = this.#offerings.add(service, handlers, options as OfferOptions<unknown>)
     if (this.#offerings.size === 1) void this.#callSelf()
@@ -238,7 +238,7 @@ export class MeshNode implements AsyncDisposable {
    *
    * @throws OptionError if the name or an option is not what it must be
    */
-  service<Api extends object>(service: string, options: CallOptions = {}): Client<Api> {
+  service<Api extends object>(service: string, options: CallOptions = {}): MeshClient<Api> {
     if (!isName(service)) throw new OptionError("service", nameRule("A service", service))
     checkCallOptions(options)
     const targets = new Map<string, Buffer>()
@@ -251,7 +251,7 @@ export class MeshNode implements AsyncDisposable {
       }
       return this.#calls.make({ service, method, target }, args, options)
     })
-    return client as unknown as Client<Api>
+    return client as unknown as MeshClient<Api>
   }
 
   /**

@@ -1,7 +1,7 @@
 // One call that is being handled: its handler, its deadline, and the stream that may come of it.
 
 import type { Frame, FrameLike, Peer } from "brokerless"
-import type { CallContext, CallOptions, Client } from "./contract.ts"
+import type { CallContext, CallOptions, MeshClient } from "./contract.ts"
 import { writeThrown } from "./documents.ts"
 import type { Method } from "./offerings.ts"
 import type { Caller, Serving } from "./serving.ts"
@@ -59,7 +59,7 @@ export class Running {
     return this.#aborter.signal
   }
 
-  client(name: string, options: CallOptions): Client<object> {
+  client(name: string, options: CallOptions): MeshClient<object> {
     return this.#serving.setup.client(name, options)
   }
 
@@ -206,7 +206,7 @@ class Context implements CallContext {
     return this.#running.remaining
   }
 
-  service<Api extends object>(name: string, options: CallOptions = {}): Client<Api> {
+  service<Api extends object>(name: string, options: CallOptions = {}): MeshClient<Api> {
     const { remaining, signal } = this
     const bounded = remaining === Number.POSITIVE_INFINITY
     const client = this.#running.client(name, {
@@ -214,7 +214,7 @@ class Context implements CallContext {
       ...(bounded ? {} : { deadline: Math.max(1, Math.floor(Math.min(options.deadline ?? remaining, remaining))) }),
       signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
     })
-    return client as unknown as Client<Api>
+    return client as unknown as MeshClient<Api>
   }
 }
 

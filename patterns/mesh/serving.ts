@@ -13,7 +13,7 @@ import {
   UnreachableError,
 } from "brokerless"
 import type { Emitter } from "../emitter.ts"
-import type { CallOptions, Client } from "./contract.ts"
+import type { CallOptions, MeshClient } from "./contract.ts"
 import { type Introduction, type NodeFacts, readNode, writeKnown, writeNode } from "./documents.ts"
 import type { MeshEvents } from "./events.ts"
 import type { Offerings } from "./offerings.ts"
@@ -39,7 +39,7 @@ export interface ServingSetup {
   /** A node told us who it is and where. */
   readonly introduced: (introduction: Introduction) => void
   /** How a handler calls others. */
-  readonly client: (service: string, options: CallOptions) => Client<object>
+  readonly client: (service: string, options: CallOptions) => MeshClient<object>
 }
 
 /** Somebody who is connected to us. */

@@ -1,7 +1,7 @@
 // The reading end of a stream: items in order, no more on their way than there is credit for.
 
 import { AbortError, type Codec, CodecError, type Frame, ProtocolError } from "brokerless"
-import type { Stream } from "./contract.ts"
+import type { MeshStream } from "./contract.ts"
 
 export interface StreamSetup {
   readonly codec: Codec<unknown>
@@ -21,7 +21,7 @@ interface Reader {
 
 const END: Result = { value: undefined, done: true }
 
-export class IncomingStream implements Stream<unknown> {
+export class IncomingStream implements MeshStream<unknown> {
   readonly #setup: StreamSetup
   #items: (Frame | undefined)[] = []
   #readers: Reader[] = []

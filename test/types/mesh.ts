@@ -2,11 +2,11 @@
 
 import {
   type CallContext,
-  type Client,
-  type Handlers,
+  type MeshClient,
+  type MeshHandlers,
   MeshNode,
+  type MeshStream,
   type Offering,
-  type Stream,
 } from "brokerless/patterns/mesh"
 
 interface Tick {
@@ -26,8 +26,8 @@ interface Pricing {
 export async function calling(node: MeshNode): Promise<void> {
   const pricing = node.service<Pricing>("pricing", { deadline: 500, signal: new AbortController().signal })
   const quote: Promise<number> = pricing.quote("ACME")
-  const ticks: Stream<Tick> = pricing.ticks("ACME")
-  const history: Promise<Stream<Tick>> = pricing.history("ACME")
+  const ticks: MeshStream<Tick> = pricing.ticks("ACME")
+  const history: Promise<MeshStream<Tick>> = pricing.history("ACME")
   for await (const { price } of pricing.ticks("ACME", 3)) void (price satisfies number)
   void [quote, ticks, history]
 
@@ -57,7 +57,7 @@ export async function calling(node: MeshNode): Promise<void> {
 
 /** Never called. */
 export function offering(node: MeshNode): Offering {
-  const handlers: Handlers<Pricing> = {
+  const handlers: MeshHandlers<Pricing> = {
     quote: (_, symbol) => symbol.length,
     async *ticks({ signal }, symbol, most = 10) {
       for (let i = 0; i < most && !signal.aborted; i++) yield { symbol, price: i }
@@ -70,7 +70,7 @@ export function offering(node: MeshNode): Offering {
   node.offer<Pricing>("pricing", { ...handlers, quote: async () => 1 }, { idempotent: true })
   class Desk {
     async quote(context: CallContext, symbol: string): Promise<number> {
-      const other: Client<Pricing> = context.service<Pricing>("other")
+      const other: MeshClient<Pricing> = context.service<Pricing>("other")
       return (await other.quote(symbol)) + context.remaining
     }
   }
