@@ -2,8 +2,8 @@
 // the caller is told once.
 //
 // A call that may be made only once is made anew only if it is certain that no handler has begun it: the node said so,
-// or it never left. One that may be made more often goes to another node as soon as the first is lost, and also when the
-// first merely takes long; then the first answer counts, and the other node is told that nobody waits.
+// or it never left. One that may be made more often goes to another node as soon as the first is lost, and also when
+// the first merely takes long; then the first answer counts, and the other node is told that nobody waits.
 
 import { AbortError, CodecError, type Frame } from "brokerless"
 import { onAbort } from "./aborts.ts"
@@ -92,7 +92,8 @@ export class Call {
 
   /** Puts the call to a node, or finds out that there is none. */
   attempt(): void {
-    if (this.#over) return
+    // Whoever has been asked is waited for.
+    if (this.#over || this.#attempts.length > 0) return
     const now = performance.now()
     if (now >= this.#deadline) {
       this.#expired()
@@ -202,8 +203,8 @@ export class Call {
     if (this.#attempts.length > 0) return
     const absent = !this.#turnedAway && (!offered || [...this.#obstacles].every((each) => each === "lacks the method"))
     const { settled, owns } = this.#calls
-    // While places are still being tried, somebody may turn up who offers it; and what this node itself has just offered
-    // it is about to hear of.
+    // While places are still being tried, somebody may turn up who offers it; and what this node itself has just
+    // offered it is about to hear of.
     if (this.#options.wait === true || (absent && (!settled() || owns(`${this.service}/${this.method}`)))) {
       this.#calls.wait(this)
       const remaining = this.#deadline - performance.now()

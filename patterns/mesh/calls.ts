@@ -146,6 +146,7 @@ export class Calls {
 
   opened(attempt: Attempt, now: number): void {
     this.#open.set(attempt.id, attempt)
+    this.#waiting.delete(attempt.call)
     attempt.contact.outstanding++
     attempt.contact.circuit(attempt.call.service)?.entered(now)
   }

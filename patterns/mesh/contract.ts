@@ -6,9 +6,9 @@ import type { Peer } from "brokerless"
 /** How a call is made. Each may be given for a client, and is then that of all its calls. */
 export interface CallOptions {
   /**
-   * Milliseconds by which the call ends, in its answer or in an error; of a stream, its last item. Without it the option
-   * `deadline` of the node holds, which bounds a stream only until its first item. A call made from a handler's context
-   * ends with the call that is being handled in any case.
+   * Milliseconds by which the call ends, in its answer or in an error; of a stream, its last item. Without it the
+   * option `deadline` of the node holds, which bounds a stream only until its first item. A call made from a handler's
+   * context ends with the call that is being handled in any case.
    */
   readonly deadline?: number | undefined
   /** Ends the call with AbortError; the handler's own signal is aborted, too. */

@@ -1,5 +1,5 @@
-// Places found under a name: A and AAAA records with a port, or SRV records, which bring their own (RFC 1035, RFC 2782),
-// as headless services of Kubernetes have them. Looked up again and again; a look-up that fails changes nothing.
+// Places found under a name: A and AAAA records with a port, or SRV records, which bring their own (RFC 1035, RFC
+// 2782), as headless services of Kubernetes have them. Looked up again and again; a look-up that fails changes nothing.
 
 import { Resolver } from "node:dns/promises"
 

@@ -1,5 +1,5 @@
-// What nodes tell of themselves and of others, as JSON: written here, and read with the suspicion that what comes from a
-// peer deserves. What is read is copied field by field into maps; a document never becomes an object of ours.
+// What nodes tell of themselves and of others, as JSON: written here, and read with the suspicion that what comes from
+// a peer deserves. What is read is copied field by field into maps; a document never becomes an object of ours.
 
 import type { Frame } from "brokerless"
 import { isLabel, isName } from "./wire.ts"

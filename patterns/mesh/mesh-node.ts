@@ -1,5 +1,5 @@
-// The face of a mesh: a node that offers services and calls those of others. It puts the halves together, says of itself
-// what others are told, and ends in good order.
+// The face of a mesh: a node that offers services and calls those of others. It puts the halves together, says of
+// itself what others are told, and ends in good order.
 
 import { randomBytes } from "node:crypto"
 import { ClosedError, OptionError } from "brokerless"
@@ -264,8 +264,8 @@ export class MeshNode implements AsyncDisposable {
   }
 
   /**
-   * Says goodbye, refuses new calls so that they go elsewhere, lets those that run here go on for up to `linger` ms, then
-   * ends them and closes. Calls made from here reject with ClosedError.
+   * Says goodbye, refuses new calls so that they go elsewhere, lets those that run here go on for up to `linger` ms,
+   * then ends them and closes. Calls made from here reject with ClosedError.
    */
   close({ linger = this.#options.linger }: { readonly linger?: number | undefined } = {}): Promise<void> {
     return this.#end(linger, false)

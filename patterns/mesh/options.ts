@@ -31,8 +31,8 @@ export interface MeshNodeOptions {
   /** Further attempts of an idempotent call. Default 5. */
   readonly retries?: number | undefined
   /**
-   * Which node is asked: the one with the fewest calls of ours under way, or the one whose latency times these is least.
-   * Equals take random turns. Default `"least-outstanding"`.
+   * Which node is asked: the one with the fewest calls of ours under way, or the one whose latency times these is
+   * least. Equals take random turns. Default `"least-outstanding"`.
    */
   readonly balance?: "least-outstanding" | "latency" | undefined
   /** Items of a stream that may be on their way, or wait to be read, without the reader's credit. Default 64. */
@@ -63,7 +63,7 @@ export interface MeshNodeOptions {
   readonly maxNodes?: number | undefined
   /** Peers that may be connected to this node. Default 4096. */
   readonly maxPeers?: number | undefined
-  /** Calls of others that are handled at a time; more are passed on to other nodes. Default 1000. */
+  /** Handlers that may be at work at a time; further calls are passed on to other nodes. Default 1000. */
   readonly maxConcurrency?: number | undefined
   /** Calls and streams of ours under way. Default 10000. */
   readonly maxCalls?: number | undefined

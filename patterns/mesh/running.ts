@@ -70,7 +70,7 @@ export class Running {
       if (!Array.isArray(args)) throw new TypeError("The arguments of a call must be a list")
       result = this.method.handler(new Context(this), ...(args as unknown[]))
     } catch (error) {
-      this.#fail(error)
+      this.#threw(error)
       return
     }
     if (!isThenable(result)) {
@@ -79,7 +79,7 @@ export class Running {
     }
     result.then(
       (value) => this.#settle(value),
-      (error: unknown) => this.#fail(error),
+      (error: unknown) => this.#threw(error),
     )
     this.#watch()
   }
@@ -103,17 +103,23 @@ export class Running {
   }
 
   #settle(value: unknown): void {
-    if (this.#over) return
-    if (isAsyncIterable(value)) {
-      void this.#stream(value)
+    if (!this.#over && isAsyncIterable(value)) {
+      void this.#stream(value).finally(() => this.#serving.released())
       return
     }
+    this.#serving.released()
+    if (this.#over) return
     try {
       const head = header(TYPE.answer, this.request.id)
       this.#last(value === undefined ? [head] : [head, this.#encode(value)])
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  #threw(error: unknown): void {
+    this.#serving.released()
+    this.#fail(error)
   }
 
   #fail(error: unknown): void {

@@ -69,6 +69,8 @@ export class Serving {
   readonly #callers = new Map<Frame, Caller>()
   #view = 0
   #running = 0
+  /** Handlers at work, those included whose answers nobody waits for any more. */
+  #busy = 0
   #gathering: NodeJS.Timeout | undefined
   #idle: (() => void)[] = []
   #draining = false
@@ -158,7 +160,12 @@ export class Serving {
     }
   }
 
-  /** A call is over. */
+  /** A handler has come to its end. */
+  released(): void {
+    this.#busy--
+  }
+
+  /** A call is over: nobody waits for it any more. */
   finished(running: Running): void {
     if (!running.caller.running.delete(running.request.id)) return
     running.method.offering.running--
@@ -284,7 +291,7 @@ export class Serving {
       this.#refuse(caller, id, REFUSAL.notOffered)
       return
     }
-    if (this.#running >= this.setup.options.maxConcurrency) {
+    if (Math.max(this.#running, this.#busy) >= this.setup.options.maxConcurrency) {
       this.#refuse(caller, id, REFUSAL.overloaded)
       return
     }
@@ -298,13 +305,16 @@ export class Serving {
     caller.running.set(id, running)
     method.offering.running++
     this.#running++
+    this.#busy++
     this.setup.stats.served++
     running.begin(message[2] as Frame)
   }
 
   #refuse(caller: Caller, id: number, reason: number): void {
-    this.setup.stats.refused++
-    this.send(caller, [header(TYPE.refused, id, reason)], 1000)
+    const { stats } = this.setup
+    stats.refused++
+    // Whoever calls and calls and does not read is not waited for.
+    if (!this.#trySend(caller, [header(TYPE.refused, id, reason)])) stats.limited++
   }
 
   #complain(caller: Caller, what: string): void {

@@ -123,6 +123,39 @@ describe("a call", () => {
     )
   })
 
+  it("that has waited is put to one node only, whatever else turns up", async () => {
+    await using nodes = new Nodes()
+    const [first, atFirst] = await nodes.bound()
+    const [second, atSecond] = await nodes.bound()
+    const client = nodes.make({ seeds: [atFirst, atSecond] })
+    await sees(client, (node) => node.nodes.length === 2)
+    const call = client.service<Sums>("sums", { wait: true }).add(1, 1)
+    let answer = (): void => {}
+    // After it has looked again by itself, without being told of a change.
+    await new Promise((resolve) => setTimeout(resolve, 120))
+    const slow = { ...rest, add: () => new Promise<number>((resolve) => (answer = () => resolve(2))) }
+    first.offer<Sums>("sums", slow)
+    while (first.stats.served === 0) await new Promise(setImmediate)
+    second.offer<Sums>("sums", slow)
+    await sees(client, (node) => node.nodes.every(({ services }) => services.length === 1))
+    await new Promise((resolve) => setTimeout(resolve, 120))
+    answer()
+    expect(await call).toBe(2)
+    expect([first.stats.served, second.stats.served]).toEqual([1, 0])
+  })
+
+  it("is not begun while as many handlers are at work as may be, those included that nobody waits for", async () => {
+    await using nodes = new Nodes()
+    const [server, endpoint] = await nodes.bound({ maxConcurrency: 2 })
+    server.offer<Sums>("sums", rest)
+    const client = nodes.make({ seeds: [endpoint] })
+    const impatient = client.service<Sums>("sums", { deadline: 20 })
+    for (let i = 0; i < 2; i++) await expect(impatient.hang()).rejects.toBeInstanceOf(DeadlineError)
+    while (server.stats.cancelled < 2) await new Promise(setImmediate)
+    await expect(client.service<Sums>("sums").add(1, 1)).rejects.toBeInstanceOf(UnavailableError)
+    expect(server.health.services).toEqual([{ name: "sums", healthy: true, running: 0 }])
+  })
+
   it("ends when its signal is aborted, and its handler is told", async () => {
     await using nodes = new Nodes()
     const [server, endpoint] = await nodes.bound()
