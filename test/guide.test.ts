@@ -27,9 +27,7 @@ function programsOf(file: string): Program[] {
   }))
 }
 
-const AsyncFunction = (async () => {}).constructor as new (
-  ...parts: string[]
-) => (...values: object[]) => Promise<void>
+const AsyncFunction = (async () => {}).constructor as new (...parts: string[]) => (...values: object[]) => Promise<void>
 
 /** Runs a program in place, and returns the lines it printed. */
 async function run(source: string): Promise<string[]> {

@@ -88,13 +88,12 @@ describe("a call", () => {
     const [server, endpoint] = await nodes.bound()
     const { handler, aborted } = hanging()
     server.offer<Sums>("sums", { ...rest, hang: handler })
+    const client = nodes.make({ seeds: [endpoint] })
+    await sees(client, (node) => node.nodes.length === 1)
     const begun = performance.now()
-    const call = nodes
-      .make({ seeds: [endpoint] })
-      .service<Sums>("sums", { deadline: 300 })
-      .hang()
+    const call = client.service<Sums>("sums", { deadline: 600 }).hang()
     await expect(call).rejects.toBeInstanceOf(DeadlineError)
-    expect(performance.now() - begun).toBeGreaterThanOrEqual(299)
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(599)
     await aborted
     expect(server.stats.cancelled).toBe(1)
   })
@@ -149,8 +148,13 @@ describe("a call", () => {
     const [server, endpoint] = await nodes.bound({ maxConcurrency: 2 })
     server.offer<Sums>("sums", rest)
     const client = nodes.make({ seeds: [endpoint] })
-    const impatient = client.service<Sums>("sums", { deadline: 20 })
-    for (let i = 0; i < 2; i++) await expect(impatient.hang()).rejects.toBeInstanceOf(DeadlineError)
+    for (let begun = 1; begun <= 2; begun++) {
+      const controller = new AbortController()
+      const call = client.service<Sums>("sums", { signal: controller.signal }).hang()
+      while (server.stats.served < begun) await new Promise(setImmediate)
+      controller.abort()
+      await expect(call).rejects.toBeInstanceOf(AbortError)
+    }
     while (server.stats.cancelled < 2) await new Promise(setImmediate)
     await expect(client.service<Sums>("sums").add(1, 1)).rejects.toBeInstanceOf(UnavailableError)
     expect(server.health.services).toEqual([{ name: "sums", healthy: true, running: 0 }])

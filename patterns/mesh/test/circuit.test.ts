@@ -3,7 +3,7 @@
 import { DeadlineError, RemoteError, UnavailableError } from "brokerless/patterns/mesh"
 import { describe, expect, it } from "vitest"
 import { Circuit, type CircuitState } from "../circuit.ts"
-import { Nodes } from "./nodes.ts"
+import { Nodes, sees } from "./nodes.ts"
 
 function circuit(): { circuit: Circuit; states: CircuitState[] } {
   const states: CircuitState[] = []
@@ -61,10 +61,11 @@ describe("a node that keeps failing", () => {
     let answers = false
     const [server, endpoint] = await nodes.bound()
     server.offer<Moody>("moody", { ask: () => (answers ? "well" : new Promise<string>(() => {})) })
-    const client = nodes.make({ seeds: [endpoint], circuitFailures: 2, circuitOpenFor: 200 })
+    const client = nodes.make({ seeds: [endpoint], circuitFailures: 2, circuitOpenFor: 1000 })
+    await sees(client, (node) => node.nodes.length === 1)
     const states: CircuitState[] = []
     client.events.on("circuit", ({ state }) => states.push(state))
-    const impatient = client.service<Moody>("moody", { deadline: 50 })
+    const impatient = client.service<Moody>("moody", { deadline: 300 })
     const patient = client.service<Moody>("moody")
     await expect(impatient.ask()).rejects.toBeInstanceOf(DeadlineError)
     await expect(impatient.ask()).rejects.toBeInstanceOf(DeadlineError)

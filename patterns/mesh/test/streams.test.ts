@@ -3,7 +3,7 @@
 import { AbortError } from "brokerless"
 import { type CallContext, DeadlineError, type MeshNode, RemoteError } from "brokerless/patterns/mesh"
 import { describe, expect, it } from "vitest"
-import { Nodes } from "./nodes.ts"
+import { Nodes, sees } from "./nodes.ts"
 
 interface Numbers {
   upTo(n: number): AsyncIterable<number>
@@ -139,8 +139,9 @@ describe("a stream", () => {
   it("ends by a deadline of its own, and outlives the general one once it has begun", async () => {
     await using nodes = new Nodes()
     const [client, source] = await numbers(nodes)
+    await client.service<Numbers>("numbers").one()
     const reading = (async () => {
-      for await (const _ of client.service<Numbers>("numbers", { deadline: 200 }).forever()) {
+      for await (const _ of client.service<Numbers>("numbers", { deadline: 500 }).forever()) {
         // As fast as they come.
       }
     })()
@@ -151,15 +152,14 @@ describe("a stream", () => {
     second.offer<{ slow(): AsyncIterable<number> }>("slow", {
       async *slow() {
         yield 1
-        await new Promise((resolve) => setTimeout(resolve, 300))
+        await new Promise((resolve) => setTimeout(resolve, 900))
         yield 2
       },
     })
-    const patient = nodes.make({ seeds: [endpoint], deadline: 200 })
+    const patient = nodes.make({ seeds: [endpoint], deadline: 700 })
+    await sees(patient, (node) => node.nodes.length === 1)
     const items: number[] = []
-    for await (const item of patient.service<{ slow(): AsyncIterable<number> }>("slow", { wait: true }).slow()) {
-      items.push(item)
-    }
+    for await (const item of patient.service<{ slow(): AsyncIterable<number> }>("slow").slow()) items.push(item)
     expect(items).toEqual([1, 2])
   })
 
