@@ -70,6 +70,17 @@ const LINES: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     "anna to boris, and to nobody else: meet me at nine",
   ],
   "11-threads": [/^thread 1 +▇+ \d+ rounds$/, /^100 digests by \d+ threads, all of them right$/],
+  "18-service-mesh": [
+    "the caller knows conversion,news,pricing-1,pricing-2",
+    "ACME is at 400",
+    "ACME is at 360 EUR",
+    "conversion/quoteIn: nobody knows the rate of XXX",
+    "ACME in the news, part 1",
+    "ACME in the news, part 2",
+    "ACME in the news, part 3",
+    "weather/quote: nobody offers this",
+    "pricing-1 has left; 300 of 300 quotes are right",
+  ],
 }
 
 describe("examples", () => {

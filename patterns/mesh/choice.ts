@@ -1,0 +1,61 @@
+// Which node is asked: of those who can be asked now, the one with the least to do.
+
+import type { Contact } from "./contact.ts"
+
+export interface ChoiceSetup {
+  readonly balance: "least-outstanding" | "latency"
+  readonly maxOutstanding: number
+}
+
+/** Why a node that offers a service is not asked; the worst of all nodes is told. */
+export type Obstacle = "lacks the method" | "unhealthy" | "draining" | "silent" | "at its limit" | "circuit open"
+
+/** The best node for a call that is not in `avoided`, or undefined. `obstacle` is told of each that cannot be asked. */
+export function choose(
+  setup: ChoiceSetup,
+  candidates: Iterable<Contact>,
+  call: { readonly service: string; readonly method: string },
+  avoided: ReadonlySet<Contact>,
+  now: number,
+  obstacle: (obstacle: Obstacle) => void,
+): Contact | undefined {
+  let best: Contact | undefined
+  let bestCost = Number.POSITIVE_INFINITY
+  let equals = 1
+  for (const contact of candidates) {
+    if (avoided.has(contact)) continue
+    const hindrance = obstacleOf(setup, contact, call, now)
+    if (hindrance !== undefined) {
+      obstacle(hindrance)
+      continue
+    }
+    const cost = costOf(setup, contact, now)
+    if (cost > bestCost) continue
+    // Each of those that are equal gets its share.
+    equals = cost === bestCost ? equals + 1 : 1
+    if (equals > 1 && Math.random() * equals >= 1) continue
+    best = contact
+    bestCost = cost
+  }
+  return best
+}
+
+function obstacleOf(
+  setup: ChoiceSetup,
+  contact: Contact,
+  { service, method }: { readonly service: string; readonly method: string },
+  now: number,
+): Obstacle | undefined {
+  const offered = contact.node?.services.get(service)
+  if (offered === undefined || !offered.methods.has(method)) return "lacks the method"
+  if (contact.node?.draining === true) return "draining"
+  if (!offered.healthy) return "unhealthy"
+  if (contact.silent) return "silent"
+  if (contact.outstanding >= setup.maxOutstanding) return "at its limit"
+  return (contact.circuit(service)?.passes(now) ?? true) ? undefined : "circuit open"
+}
+
+function costOf(setup: ChoiceSetup, contact: Contact, now: number): number {
+  if (setup.balance === "latency") return (contact.outstanding + 1) * contact.latency(now)
+  return contact.outstanding
+}

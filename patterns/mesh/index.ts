@@ -1,0 +1,20 @@
+/// <reference types="node" preserve="true" />
+// The door `brokerless/patterns/mesh`. Re-exports only.
+
+export type { CircuitState } from "./circuit.ts"
+export type {
+  CallContext,
+  CallOptions,
+  MeshClient,
+  MeshHandler,
+  MeshHandlers,
+  MeshStream,
+  Offering,
+  OfferOptions,
+} from "./contract.ts"
+export type { DnsSource, MeshResolver } from "./dns.ts"
+export { DeadlineError, LostError, MeshError, NotOfferedError, RemoteError, UnavailableError } from "./errors.ts"
+export type { MeshEvents, NodeEvent } from "./events.ts"
+export { type KnownNode, MeshNode, type NodeHealth } from "./mesh-node.ts"
+export type { MeshNodeOptions } from "./options.ts"
+export { type CallFailure, MeshStats } from "./stats.ts"

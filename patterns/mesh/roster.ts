@@ -1,0 +1,461 @@
+// Whom this node knows, and the one socket with which it connects to them. It says who we are, hears who they are and
+// whom they know, watches over their signs of life, and forgets those who are not there. Calls are none of its affair:
+// what it does not understand it hands on.
+
+import { type Frame, type Message, type Peer, Router, type Security } from "brokerless"
+import type { Emitter } from "../emitter.ts"
+import { Contact, type Source } from "./contact.ts"
+import { type Introduction, type NodeFacts, readKnown, readNode, writeNode } from "./documents.ts"
+import type { MeshEvents } from "./events.ts"
+import type { MeshStats } from "./stats.ts"
+import { header, numberOf, TYPE, typeOf } from "./wire.ts"
+
+export interface RosterSetup {
+  readonly stats: MeshStats
+  readonly events: Emitter<MeshEvents>
+  readonly options: {
+    readonly accepts: (endpoint: string) => boolean
+    readonly security: { readonly client?: Security }
+    readonly heartbeatInterval: number
+    readonly staleAfter: number
+    readonly lostAfter: number
+    readonly settleTimeout: number
+    readonly forgetAfter: number
+    readonly reconnectInterval: number
+    readonly reconnectMaxInterval: number
+    readonly maxNodes: number
+    readonly maxMessageSize: number
+  }
+  /** What we say of ourselves. */
+  readonly self: () => NodeFacts
+  /** A message of a node that is about calls. */
+  readonly heard: (contact: Contact, type: number, message: Message, now: number) => void
+  /** A connection is gone, and with it all answers that were to come through it. */
+  readonly lost: (contact: Contact) => void
+  /** Nothing has been heard of a node for a while. */
+  readonly silent: (contact: Contact) => void
+  /** Who can be called, or what is offered, changed. */
+  readonly changed: () => void
+  /** The nodes that are linked changed. */
+  readonly viewChanged: () => void
+}
+
+/** How long a place is left alone, in ms, that turned out to be no other node, or that refused us. */
+const PARKED = 30_000
+const READ_AT_ONCE = 256
+
+export class Roster {
+  readonly #setup: RosterSetup
+  readonly #socket: Router
+  readonly #contacts = new Map<string, Contact>()
+  /** By the names under which the socket knows them, which are never used twice. */
+  readonly #byName = new Map<string, Contact>()
+  readonly #byRoute = new Map<Frame, Contact>()
+  readonly #linked = new Map<string, Contact>()
+  readonly #offering = new Map<string, Set<Contact>>()
+  readonly #complained = new WeakSet<Peer>()
+  readonly #timer: NodeJS.Timeout
+  #named = 0
+  #tickDue: number
+  #unsettled = 0
+  #closed = false
+
+  constructor(setup: RosterSetup) {
+    this.#setup = setup
+    const { options } = setup
+    this.#socket = new Router({
+      mandatory: true,
+      // Nothing waits for a node that is not there: whoever calls is to know at once, and to ask another.
+      immediate: true,
+      linger: 0,
+      reconnectInterval: options.reconnectInterval,
+      reconnectMaxInterval: options.reconnectMaxInterval,
+      maxMessageSize: options.maxMessageSize,
+      ...(options.security.client === undefined ? {} : { security: options.security.client }),
+    })
+    const { events } = this.#socket
+    events.on("peer:join", ({ peer }) => this.#joined(peer))
+    events.on("peer:leave", ({ peer }) => this.#left(peer))
+    events.on("connect:delay", ({ endpoint }) => this.#triedInVain(endpoint))
+    events.on("handshake:error", ({ endpoint }) => this.#triedInVain(endpoint))
+    events.on("close", ({ endpoint, error }) => {
+      const contact = error === undefined ? undefined : this.#contacts.get(endpoint)
+      if (contact !== undefined) this.#park(contact, undefined)
+    })
+    this.#tickDue = performance.now() + options.heartbeatInterval
+    this.#timer = setInterval(() => this.#tick(), options.heartbeatInterval)
+    this.#timer.unref()
+    void this.#read()
+  }
+
+  // ── whom we know ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  get contacts(): IterableIterator<Contact> {
+    return this.#contacts.values()
+  }
+
+  /** Whether it is known of every place if somebody is there. */
+  get settled(): boolean {
+    return this.#unsettled === 0
+  }
+
+  /** Who offers a service, healthy or not. */
+  offering(service: string): ReadonlySet<Contact> | undefined {
+    return this.#offering.get(service)
+  }
+
+  /** Whom we can introduce: only those whom we are linked to, so that nobody is talked about who is long dead. */
+  get introductions(): Introduction[] {
+    const known: Introduction[] = []
+    for (const { node, silent, source } of this.#linked.values()) {
+      if (node !== undefined && source !== "self" && !silent && node.endpoints.length > 0) known.push(node)
+    }
+    return known
+  }
+
+  /** A place to try; throws EndpointError if it cannot be one. False when there is no room for it. */
+  add(endpoint: string, source: Source): boolean {
+    const present = this.#contacts.get(endpoint)
+    if (present !== undefined) {
+      if (present.source === "introduced") present.source = source
+      return true
+    }
+    if (this.#closed || !this.#makeRoom(source)) return false
+    const contact = new Contact(endpoint, source, performance.now())
+    this.#contacts.set(endpoint, contact)
+    this.#unsettled++
+    try {
+      this.#connect(contact)
+    } catch (error) {
+      this.#contacts.delete(endpoint)
+      this.#unsettled--
+      throw error
+    }
+    setTimeout(() => this.#triedNow(contact), this.#setup.options.settleTimeout).unref()
+    return true
+  }
+
+  /** A place that need not be tried any more once nobody is there. */
+  release(endpoint: string): void {
+    const contact = this.#contacts.get(endpoint)
+    if (contact?.source === "dns") contact.source = "introduced"
+  }
+
+  /** Somebody told us where nodes are. */
+  introduce({ id, version, endpoints }: Introduction): void {
+    if (id === this.#setup.self().id) return
+    const known = this.#linked.get(id)
+    if (known?.node !== undefined && known.node.version >= version) return
+    for (const endpoint of endpoints) {
+      if (this.#contacts.has(endpoint)) continue
+      try {
+        if (this.#setup.options.accepts(endpoint)) this.add(endpoint, "introduced")
+      } catch {
+        // An endpoint that is none, or a filter that fails: either way nobody is to be found there.
+        this.#setup.stats.invalid++
+      }
+    }
+  }
+
+  /** Tells all who we are now. */
+  announce(): void {
+    const hello = [header(TYPE.hello), writeNode(this.#setup.self())]
+    for (const contact of this.#byRoute.values()) this.send(contact, hello)
+  }
+
+  // ── talking ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Sends now or not at all. Nothing that was sent is ever sent again. */
+  send(contact: Contact, message: readonly Frame[]): boolean {
+    if (contact.route === undefined) return false
+    try {
+      return this.#socket.trySend([contact.route, ...message])
+    } catch {
+      return false
+    }
+  }
+
+  async close(linger: number): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#timer)
+    await this.#socket.close({ linger })
+  }
+
+  async #read(): Promise<void> {
+    for (;;) {
+      let messages: Message[]
+      try {
+        messages = await this.#socket.receiveMany(READ_AT_ONCE)
+      } catch {
+        return
+      }
+      const now = performance.now()
+      for (const message of messages) this.#hear(message, now)
+    }
+  }
+
+  #hear(message: Message, now: number): void {
+    const contact = this.#byRoute.get(message[0] as Frame)
+    if (contact === undefined) return
+    if (contact.silent) this.#heardAgain(contact)
+    contact.heard = now
+    const head = message[1]
+    const type = typeOf(head)
+    if (type >= TYPE.answer && type <= TYPE.refused) {
+      this.#setup.heard(contact, type, message, now)
+      return
+    }
+    if (type === TYPE.state) {
+      const node = readNode(message[2])
+      if (node === undefined) this.complain(contact.peer, "a description of a node that is none")
+      else this.#described(contact, node)
+    } else if (type === TYPE.known) {
+      const known = readKnown(message[2], this.#setup.options.maxNodes)
+      if (known === undefined) this.complain(contact.peer, "a list of nodes that is none")
+      else for (const introduction of known) this.introduce(introduction)
+    } else if (type === TYPE.pong) {
+      // The number is the low half of when we asked, in µs.
+      const ms = ((Math.floor(now * 1000) - numberOf(head as Frame)) >>> 0) / 1000
+      if (ms < this.#setup.options.lostAfter && contact.latency(now) === 0) contact.measured(ms, now)
+    } else {
+      this.complain(contact.peer, "a message of no known type")
+    }
+  }
+
+  /** What a peer sent is not of this protocol: counted, and told once for each connection. */
+  complain(peer: Peer | undefined, what: string): void {
+    this.#setup.stats.invalid++
+    if (peer === undefined || this.#complained.has(peer)) return
+    this.#complained.add(peer)
+    this.#setup.events.emit("invalid", { from: peer.address, what })
+  }
+
+  // ── connections ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #connect(contact: Contact): void {
+    const name = `n${++this.#named}`
+    // Within the process the peer may be there before connect() returns.
+    this.#byName.set(name, contact)
+    contact.state = "connecting"
+    try {
+      this.#socket.connect(contact.endpoint, { routingId: name })
+    } catch (error) {
+      this.#byName.delete(name)
+      throw error
+    }
+  }
+
+  /** Ends the connection, and all attempts at one. */
+  #disconnect(contact: Contact): void {
+    this.#lose(contact)
+    for (const [name, other] of this.#byName) if (other === contact) this.#byName.delete(name)
+    try {
+      this.#socket.disconnect(contact.endpoint)
+    } catch {
+      // The socket has given it up, or is closed.
+    }
+  }
+
+  #joined(peer: Peer): void {
+    const contact = this.#byName.get(String(peer.routingId))
+    if (contact === undefined || this.#closed) return
+    contact.state = "joined"
+    contact.peer = peer
+    contact.route = peer.routingId
+    contact.heard = performance.now()
+    this.#byRoute.set(peer.routingId, contact)
+    this.send(contact, [header(TYPE.hello), writeNode(this.#setup.self())])
+  }
+
+  #left(peer: Peer): void {
+    const contact = this.#byRoute.get(peer.routingId)
+    if (contact?.peer !== peer) return
+    // What it said before it left still counts.
+    try {
+      for (let message = this.#socket.tryReceive(); message !== undefined; message = this.#socket.tryReceive()) {
+        this.#hear(message, performance.now())
+      }
+    } catch {
+      // Closed: nothing counts any more.
+    }
+    if (contact.peer === peer) this.#lose(contact)
+  }
+
+  /** The connection is gone. The socket goes on trying, unless it was told not to. */
+  #lose(contact: Contact): void {
+    if (contact.route !== undefined) this.#byRoute.delete(contact.route)
+    const { node, state } = contact
+    contact.peer = undefined
+    contact.route = undefined
+    contact.silent = false
+    contact.goneAt = performance.now()
+    contact.state = "connecting"
+    if (state === "linked" && node !== undefined) this.#unlink(contact, node)
+    this.#triedNow(contact)
+    this.#setup.lost(contact)
+    this.#setup.changed()
+  }
+
+  #unlink(contact: Contact, node: NodeFacts): void {
+    this.#linked.delete(node.id)
+    this.#index(contact, node, undefined)
+    this.#setup.events.emit("node:leave", contact.about)
+    this.#setup.viewChanged()
+    for (const other of this.#contacts.values()) if (other.parkedBehind === node.id) other.parkedUntil = 0
+  }
+
+  #triedInVain(endpoint: string): void {
+    const contact = this.#contacts.get(endpoint)
+    if (contact !== undefined) this.#triedNow(contact)
+  }
+
+  #triedNow(contact: Contact): void {
+    if (contact.tried) return
+    contact.tried = true
+    this.#unsettled--
+    this.#setup.changed()
+  }
+
+  #park(contact: Contact, behind: string | undefined): void {
+    this.#triedNow(contact)
+    this.#disconnect(contact)
+    contact.state = "parked"
+    contact.parkedBehind = behind
+    contact.parkedUntil = behind === undefined ? performance.now() + PARKED : Number.POSITIVE_INFINITY
+  }
+
+  #forget(contact: Contact): void {
+    this.#triedNow(contact)
+    this.#disconnect(contact)
+    this.#contacts.delete(contact.endpoint)
+  }
+
+  /** Whether another place may be added: one that was only told of, and where nobody is, gives way. */
+  #makeRoom(source: Source): boolean {
+    if (this.#contacts.size < this.#setup.options.maxNodes || source === "self") return true
+    this.#setup.stats.limited++
+    this.#setup.events.emit("limit", { limit: "maxNodes" })
+    for (const contact of this.#contacts.values()) {
+      if (contact.source !== "introduced" || contact.state === "linked" || !contact.tried) continue
+      this.#forget(contact)
+      return true
+    }
+    return false
+  }
+
+  // ── who they are ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  #described(contact: Contact, told: NodeFacts): void {
+    const self = contact.source === "self"
+    if ((told.id === this.#setup.self().id) !== self) {
+      this.#park(contact, undefined)
+      return
+    }
+    const holder = this.#linked.get(told.id)
+    if (holder !== undefined && holder !== contact) {
+      this.#park(contact, told.id)
+      return
+    }
+    const before = contact.node
+    if (contact.state === "linked" && before?.id === told.id && told.version < before.version) return
+    if (contact.state === "linked" && before !== undefined && before.id !== told.id) this.#unlink(contact, before)
+    if (before !== undefined && before.id !== told.id) contact.renew()
+    const isNew = this.#linked.get(told.id) === undefined
+    const node = { ...told, endpoints: told.endpoints.map((each) => reachable(each, contact.endpoint)) }
+    contact.node = node
+    contact.state = "linked"
+    contact.keepCircuitsOf(node.services)
+    this.#linked.set(node.id, contact)
+    this.#index(contact, isNew ? undefined : before, node)
+    if (node.draining) this.send(contact, [header(TYPE.seen, 0, node.version)])
+    this.#tell(contact, isNew ? undefined : before, node)
+    this.#triedNow(contact)
+    this.#setup.changed()
+    if (isNew || before?.version !== node.version) this.#setup.viewChanged()
+  }
+
+  #tell(contact: Contact, before: NodeFacts | undefined, node: NodeFacts): void {
+    const { events } = this.#setup
+    if (before === undefined) events.emit("node:join", contact.about)
+    else if (offersOf(before) !== offersOf(node)) {
+      events.emit("node:services", { ...contact.about, services: [...node.services.keys()] })
+    }
+    if (node.draining && before?.draining !== true) events.emit("node:draining", contact.about)
+  }
+
+  #index(contact: Contact, before: NodeFacts | undefined, node: NodeFacts | undefined): void {
+    for (const service of before?.services.keys() ?? []) {
+      if (node?.services.has(service)) continue
+      const offering = this.#offering.get(service)
+      offering?.delete(contact)
+      if (offering?.size === 0) this.#offering.delete(service)
+    }
+    for (const service of node?.services.keys() ?? []) {
+      const offering = this.#offering.get(service)
+      if (offering === undefined) this.#offering.set(service, new Set([contact]))
+      else offering.add(contact)
+    }
+  }
+
+  // ── signs of life ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  #tick(): void {
+    const now = performance.now()
+    const { heartbeatInterval, staleAfter, lostAfter, forgetAfter } = this.#setup.options
+    // It was we who did not listen.
+    const weSlept = now - this.#tickDue > heartbeatInterval
+    this.#tickDue = now + heartbeatInterval
+    const ping = [header(TYPE.ping, 0, Math.floor(now * 1000) >>> 0)]
+    for (const contact of [...this.#contacts.values()]) {
+      if (contact.state === "parked") {
+        if (now >= contact.parkedUntil) this.#unpark(contact)
+      } else if (contact.state === "connecting") {
+        if (contact.source === "introduced" && now - contact.goneAt > forgetAfter) this.#forget(contact)
+      } else {
+        if (weSlept) contact.heard = now
+        if (now - contact.heard > lostAfter) contact.peer?.disconnect()
+        else if (now - contact.heard > staleAfter && !contact.silent) this.#fellSilent(contact)
+        this.send(contact, ping)
+      }
+    }
+  }
+
+  #unpark(contact: Contact): void {
+    contact.parkedBehind = undefined
+    contact.goneAt = performance.now()
+    try {
+      this.#connect(contact)
+    } catch {
+      this.#forget(contact)
+    }
+  }
+
+  #fellSilent(contact: Contact): void {
+    contact.silent = true
+    if (contact.state !== "linked") return
+    this.#setup.events.emit("node:silent", contact.about)
+    this.#setup.viewChanged()
+    this.#setup.silent(contact)
+  }
+
+  #heardAgain(contact: Contact): void {
+    contact.silent = false
+    if (contact.state !== "linked") return
+    this.#setup.events.emit("node:heard", contact.about)
+    this.#setup.viewChanged()
+    this.#setup.changed()
+  }
+}
+
+function offersOf({ services }: NodeFacts): string {
+  return [...services].map(([name, { healthy, methods }]) => [name, healthy, ...methods.keys()].join("/")).join(" ")
+}
+
+/** A node that is bound to all addresses does not know by which of them it is reached; who reached it does. */
+export function reachable(endpoint: string, through: string): string {
+  const wildcard = /^tcp:\/\/(0\.0\.0\.0|\[::\]|\*):(\d+)$/.exec(endpoint)
+  const host = /^(?:tcp:\/\/)?(.+):\d+$/.exec(through)?.[1]
+  if (wildcard === null || host === undefined) return endpoint
+  const bare = host.replace(/^\[?(?:::ffff:)?(.*?)\]?$/, "$1")
+  return `tcp://${bare.includes(":") ? `[${bare}]` : bare}:${wildcard[2]}`
+}

@@ -1,0 +1,101 @@
+// A circuit by itself, and between two nodes.
+
+import { DeadlineError, RemoteError, UnavailableError } from "brokerless/patterns/mesh"
+import { describe, expect, it } from "vitest"
+import { Circuit, type CircuitState } from "../circuit.ts"
+import { Nodes, sees } from "./nodes.ts"
+
+function circuit(): { circuit: Circuit; states: CircuitState[] } {
+  const states: CircuitState[] = []
+  return { circuit: new Circuit({ failures: 3, openFor: 100, changed: (state) => states.push(state) }), states }
+}
+
+describe("a circuit", () => {
+  it("opens after so many failures in a row, and not before", () => {
+    const { circuit: it, states } = circuit()
+    it.failed(0)
+    it.failed(1)
+    it.succeeded()
+    it.failed(2)
+    it.failed(3)
+    expect(it.passes(4)).toBe(true)
+    it.failed(4)
+    expect(it.passes(5)).toBe(false)
+    expect(states).toEqual(["open"])
+  })
+
+  it("lets one call through when its time is over; that one decides", () => {
+    const { circuit: it, states } = circuit()
+    for (const now of [0, 0, 0]) it.failed(now)
+    expect(it.passes(99)).toBe(false)
+    expect(it.passes(100)).toBe(true)
+    it.entered(100)
+    expect(it.passes(101)).toBe(false)
+    it.failed(110)
+    expect(it.passes(209)).toBe(false)
+    it.entered(210)
+    it.succeeded()
+    expect(it.passes(211)).toBe(true)
+    expect(states).toEqual(["open", "half-open", "open", "half-open", "closed"])
+  })
+
+  it("lets another call try when the one that was to decide did not", () => {
+    const { circuit: it } = circuit()
+    for (const now of [0, 0, 0]) it.failed(now)
+    it.entered(100)
+    expect(it.passes(101)).toBe(false)
+    it.undecided()
+    expect(it.passes(101)).toBe(true)
+    it.entered(102)
+    expect(it.passes(202)).toBe(true)
+  })
+})
+
+interface Moody {
+  ask(): Promise<string>
+}
+
+describe("a node that keeps failing", () => {
+  it("is not asked while its circuit is open, is tried by one call, and asked again when that succeeds", async () => {
+    await using nodes = new Nodes()
+    let answers = false
+    const [server, endpoint] = await nodes.bound()
+    server.offer<Moody>("moody", { ask: () => (answers ? "well" : new Promise<string>(() => {})) })
+    const client = nodes.make({ seeds: [endpoint], circuitFailures: 2, circuitOpenFor: 1000 })
+    await sees(client, (node) => node.nodes.length === 1)
+    const states: CircuitState[] = []
+    client.events.on("circuit", ({ state }) => states.push(state))
+    const impatient = client.service<Moody>("moody", { deadline: 300 })
+    const patient = client.service<Moody>("moody")
+    await expect(impatient.ask()).rejects.toBeInstanceOf(DeadlineError)
+    await expect(impatient.ask()).rejects.toBeInstanceOf(DeadlineError)
+    await expect(patient.ask()).rejects.toThrow("circuit open")
+    expect(server.stats.served).toBe(2)
+    answers = true
+    // As soon as the circuit lets a call through.
+    expect(await client.service<Moody>("moody", { wait: true }).ask()).toBe("well")
+    expect(await patient.ask()).toBe("well")
+    expect(states).toEqual(["open", "half-open", "closed"])
+    expect(client.nodes[0]?.services).toEqual([{ name: "moody", healthy: true, circuit: "closed" }])
+  })
+
+  it("is failing if it throws only where the application says so", async () => {
+    await using nodes = new Nodes()
+    const [server, endpoint] = await nodes.bound()
+    server.offer<Moody>("moody", {
+      ask: () => {
+        throw new Error("not today")
+      },
+    })
+    const lenient = nodes.make({ seeds: [endpoint], circuitFailures: 1 }).service<Moody>("moody")
+    await expect(lenient.ask()).rejects.toBeInstanceOf(RemoteError)
+    await expect(lenient.ask()).rejects.toBeInstanceOf(RemoteError)
+    const strict = nodes.make({
+      seeds: [endpoint],
+      circuitFailures: 1,
+      circuitCounts: ({ remoteName }) => remoteName === "Error",
+    })
+    await expect(strict.service<Moody>("moody").ask()).rejects.toBeInstanceOf(RemoteError)
+    await expect(strict.service<Moody>("moody").ask()).rejects.toBeInstanceOf(UnavailableError)
+  })
+})

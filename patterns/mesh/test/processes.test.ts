@@ -1,0 +1,205 @@
+// Nodes in processes of their own, killed, stopped and started again in the midst of calls.
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { MessagingError } from "brokerless"
+import { DeadlineError, LostError, type MeshNode } from "brokerless/patterns/mesh"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { Nodes, sees } from "./nodes.ts"
+import type { Work } from "./work.ts"
+import { WorkerProcess } from "./worker-process.ts"
+
+const ANYWHERE = "tcp://127.0.0.1:*"
+/** A timer of a machine that is busy comes late; a call that hangs never ends. */
+const GRACE = 3000
+
+let folder: string
+let ledger: string
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "brokerless-mesh-"))
+  ledger = join(folder, "ledger")
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+function booked(): Map<string, number> {
+  const times = new Map<string, number>()
+  for (const id of readFileSync(ledger, "utf8").split("\n").filter(Boolean)) times.set(id, (times.get(id) ?? 0) + 1)
+  return times
+}
+
+interface Outcome {
+  readonly value?: unknown
+  readonly error?: unknown
+  readonly elapsed: number
+}
+
+/** Calls that go on until they are told to stop, so many at a time. */
+class Traffic implements AsyncDisposable {
+  readonly outcomes: Outcome[] = []
+  readonly #running: Promise<void>[]
+  #stopped = false
+  #wake: () => void = () => {}
+
+  constructor(lanes: number, call: (count: number) => Promise<unknown>) {
+    let count = 0
+    const lane = async (): Promise<void> => {
+      while (!this.#stopped) {
+        const begun = performance.now()
+        const outcome = await call(count++).then(
+          (value) => ({ value }),
+          (error: unknown) => ({ error }),
+        )
+        this.outcomes.push({ ...outcome, elapsed: performance.now() - begun })
+        // A call that fails at once must not keep others from their turn.
+        if ("error" in outcome) await new Promise(setImmediate)
+        this.#wake()
+      }
+    }
+    this.#running = Array.from({ length: lanes }, lane)
+  }
+
+  /** Resolves when so many more calls have ended that are wanted. */
+  async more(count: number, wanted: (outcome: Outcome) => boolean = () => true): Promise<void> {
+    const from = this.outcomes.length
+    while (this.outcomes.slice(from).filter(wanted).length < count) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  async stop(): Promise<readonly Outcome[]> {
+    this.#stopped = true
+    await Promise.all(this.#running)
+    return this.outcomes
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}
+
+function up(...wanted: string[]): (node: MeshNode) => boolean {
+  return (node) => {
+    const seen = node.nodes.filter(({ state }) => state === "up").map(({ name }) => name)
+    return seen.sort().join() === wanted.sort().join()
+  }
+}
+
+const QUICK = { staleAfter: 500, lostAfter: 2000 }
+
+describe("processes that come and go", () => {
+  it("idempotent calls all succeed while one healthy node is left, and every call ends by its deadline", async () => {
+    const deadline = 8000
+    await using a = await WorkerProcess.start("a", ANYWHERE, ledger)
+    await using b = await WorkerProcess.start("b", ANYWHERE, ledger, a.endpoint)
+    await using c = await WorkerProcess.start("c", ANYWHERE, ledger, b.endpoint)
+    await using nodes = new Nodes()
+    const caller = nodes.make({ seeds: [a.endpoint], ...QUICK })
+    await sees(caller, up("a", "b", "c"))
+    const work = caller.service<Work>("work", { deadline })
+    await using traffic = new Traffic(16, (n) => work.double(n))
+
+    await traffic.more(100)
+    await a.kill()
+    await traffic.more(100)
+    b.stop()
+    await traffic.more(100, ({ value }) => (value as { by: string } | undefined)?.by === "c")
+    await sees(caller, up("c"))
+    b.goOn()
+    await sees(caller, up("b", "c"))
+    await using again = await WorkerProcess.start("a again", a.endpoint, ledger, b.endpoint)
+    await sees(caller, up("a again", "b", "c"))
+    await c.kill()
+    await b.kill()
+    await traffic.more(100, ({ value }) => (value as { by: string } | undefined)?.by === again.name)
+
+    const outcomes = await traffic.stop()
+    expect(outcomes.filter(({ error }) => error !== undefined)).toEqual([])
+    expect(Math.max(...outcomes.map(({ elapsed }) => elapsed))).toBeLessThan(deadline + GRACE)
+    expect(caller.stats.calls).toBe(outcomes.length)
+    expect(caller.stats.answered).toBe(outcomes.length)
+  })
+
+  it("a call that is not idempotent is begun once at most, and once exactly if it was answered", async () => {
+    const deadline = 3000
+    await using a = await WorkerProcess.start("a", ANYWHERE, ledger)
+    await using b = await WorkerProcess.start("b", ANYWHERE, ledger, a.endpoint)
+    await using c = await WorkerProcess.start("c", ANYWHERE, ledger, a.endpoint)
+    await using nodes = new Nodes()
+    const caller = nodes.make({ seeds: [a.endpoint, b.endpoint], ...QUICK })
+    await sees(caller, up("a", "b", "c"))
+    const work = caller.service<Work>("work", { deadline })
+    const answered = new Set<string>()
+    await using traffic = new Traffic(16, async (n) => {
+      await work.book(`${n}`)
+      answered.add(`${n}`)
+    })
+
+    await traffic.more(200)
+    await a.kill()
+    await traffic.more(200)
+    b.stop()
+    await traffic.more(1, ({ error }) => error instanceof DeadlineError || error instanceof LostError)
+    await traffic.more(100, ({ error }) => error === undefined)
+    b.goOn()
+    await sees(caller, (node) => node.nodes.some(({ name, state }) => name === b.name && state === "up"))
+    c.tell("drain")
+    expect(await c.ended()).toBe(0)
+    await traffic.more(200)
+
+    const outcomes = await traffic.stop()
+    const errors = outcomes.map(({ error }) => error).filter((error) => error !== undefined)
+    expect(errors.filter((error) => !(error instanceof MessagingError))).toEqual([])
+    expect(errors.filter((error) => error instanceof LostError).length).toBeGreaterThan(0)
+    expect(Math.max(...outcomes.map(({ elapsed }) => elapsed))).toBeLessThan(deadline + GRACE)
+    const times = booked()
+    expect([...times].filter(([, count]) => count > 1)).toEqual([])
+    expect([...answered].filter((id) => times.get(id) !== 1)).toEqual([])
+    expect(answered.size).toBeGreaterThan(500)
+  })
+
+  it("a handler in another process is told when whoever called is gone", async () => {
+    await using called = await WorkerProcess.start("called", ANYWHERE, ledger)
+    await using nodes = new Nodes()
+    const caller = nodes.make({ seeds: [called.endpoint] })
+    const pending = caller
+      .service<Work>("work")
+      .hang()
+      .catch((error: unknown) => error)
+    await called.says("hanging")
+    await caller.close()
+    await called.says("aborted")
+    expect(await pending).toBeInstanceOf(MessagingError)
+  })
+
+  it("a stream whose process is killed ends in an error, after all that had come", async () => {
+    await using source = await WorkerProcess.start("source", ANYWHERE, ledger)
+    await using nodes = new Nodes()
+    const caller = nodes.make({ seeds: [source.endpoint] })
+    const items: number[] = []
+    const reading = (async () => {
+      for await (const item of caller.service<Work>("work").count(0)) {
+        items.push(item)
+        if (item === 1000) await source.kill()
+      }
+    })()
+    await expect(reading).rejects.toBeInstanceOf(LostError)
+    expect(items).toEqual(Array.from(items, (_, i) => i))
+    expect(items.length).toBeGreaterThan(1000)
+  })
+
+  it("what is asked of a stopped process goes on elsewhere, long before the deadline", async () => {
+    await using hung = await WorkerProcess.start("hung", ANYWHERE, ledger)
+    await using nodes = new Nodes()
+    const caller = nodes.make({ seeds: [hung.endpoint], ...QUICK })
+    await sees(caller, up("hung"))
+    hung.stop()
+    const pending = caller.service<Work>("work", { deadline: 60_000 }).double(21)
+    await using other = await WorkerProcess.start("other", ANYWHERE, ledger)
+    caller.connect(other.endpoint)
+    expect(await pending).toEqual({ by: "other", value: 42 })
+  })
+})
