@@ -104,7 +104,7 @@ export class Recoverer<T> {
 
   /** Resolves when the state of everything is here; rejects with the reason of the signal. */
   async untilComplete(signal: AbortSignal): Promise<void> {
-    while (!this.#isComplete) {
+    while (!this.isComplete) {
       if (signal.aborted) throw signal.reason
       await new Promise<void>((resolve) => {
         const wake = (): void => {
@@ -123,7 +123,8 @@ export class Recoverer<T> {
     this.#era = new AbortController()
   }
 
-  get #isComplete(): boolean {
+  /** Whether the state of everything that is wanted is here. */
+  get isComplete(): boolean {
     return this.#options.replica.complete && this.#unknown === undefined
   }
 
@@ -146,7 +147,7 @@ export class Recoverer<T> {
         this.#avoided = source
         events.emit("recovery:failed", { source: source.name, error: error as Error })
       }
-      if (this.#isComplete) for (const wake of this.#waiting) wake()
+      if (this.isComplete) for (const wake of this.#waiting) wake()
       if (this.#failures > 0) await this.#pause()
     }
     this.#working = false

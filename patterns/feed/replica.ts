@@ -186,8 +186,8 @@ export class Replica<T> {
       const older = known?.epoch === this.#epoch ? known.feedSequence : 0
       if (known !== undefined) known.snapshot = this.#snapshots
       if (update.feedSequence <= older) continue
-      const countsLost = !this.#options.conflate && this.complete && (known !== undefined || !ofNew)
-      if (countsLost) this.#countLost(known, update)
+      const isOld = known?.epoch === this.#epoch || (this.complete && !ofNew)
+      if (isOld && !this.#options.conflate) this.#countLost(known, update)
       if (this.#isUnchanged(known, update)) this.#renumber(known, update)
       else {
         this.#apply(update, "snapshot")

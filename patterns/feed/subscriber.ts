@@ -110,6 +110,11 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
     return this.#stale
   }
 
+  /** Whether the state of everything subscribed to is here, as it was at `position`. */
+  get complete(): boolean {
+    return this.#recoverer.isComplete
+  }
+
   /** The number of topics that have a value. */
   get size(): number {
     return this.#replica.living

@@ -2,7 +2,19 @@
 
 import { FeedPublisher, FeedSubscriber, type FeedUpdate } from "brokerless/patterns/feed"
 import { describe, expect, it } from "vitest"
-import { collect, converged, follow, json, publish, publishThroughProxy, stateOf, until } from "./stage.ts"
+import { FaultProxy } from "../../../test/support/fault-proxy.ts"
+import {
+  ANYWHERE,
+  collect,
+  converged,
+  follow,
+  json,
+  padded,
+  publish,
+  publishThroughProxy,
+  stateOf,
+  until,
+} from "./stage.ts"
 
 function told(updates: readonly FeedUpdate<number>[]): string[] {
   return updates.map(({ topic, sequence, value, deleted }) => `${topic}#${sequence}=${deleted ? "-" : value}`)
@@ -233,6 +245,69 @@ describe("what is missed", () => {
     await until(() => updates.length === 2, "all are there")
     expect(told(updates)).toEqual(["a#1=1", "a#2=2"])
     expect(updates.every(({ recovered }) => recovered === "history")).toBe(true)
+  })
+
+  it("is noticed by counting when a full queue has dropped it and its topics are silent afterwards", async () => {
+    const { publisher, endpoints } = await publish({ sendHighWaterMark: 5, overflow: "drop" }, ANYWHERE, padded(65_536))
+    await using _ = publisher
+    await using proxy = await FaultProxy.before(endpoints.updates)
+    await using subscriber = follow([{ ...endpoints, updates: proxy.endpoint }])
+    const updates = collect(subscriber)
+    subscriber.subscribe("a/")
+    await subscriber.ready()
+    const connection = await proxy.connection(0)
+    connection.stall("back")
+    let published = 0
+    while (publisher.stats.updates.dropped["high-water-mark"] < 50) {
+      await publisher.publish(`a/${published++}`, published)
+      await publisher.publish(`b/${published}`, published)
+    }
+    connection.resume()
+    await converged(subscriber, publisher)
+    expect(subscriber.size).toBe(published)
+    expect(subscriber.stats).toMatchObject({ lost: 0, snapshots: 1, gaps: 0 })
+    expect(subscriber.stats.recovered).toBeGreaterThanOrEqual(50)
+    expect(subscriber.stats.live + subscriber.stats.recovered).toBe(published)
+    await until(() => updates.length === published, "each is told once")
+  })
+
+  it("does not matter to a subscriber that conflates: it gets the newest of each topic", async () => {
+    const { publisher, endpoints } = await publish({ sendHighWaterMark: 50 })
+    await using _ = publisher
+    await using subscriber = follow([endpoints], { conflate: true })
+    subscriber.subscribe()
+    await subscriber.ready()
+    const updates = subscriber[Symbol.asyncIterator]()
+    for (let i = 0; i < 1000; i++) void publisher.publish(`topic/${i % 10}`, i)
+    await converged(subscriber, publisher)
+    const seen = []
+    for (let i = 0; i < 10; i++) seen.push((await updates.next()).value)
+    expect(seen.map((update) => update?.value).sort()).toEqual(Array.from({ length: 10 }, (_, i) => 990 + i))
+    expect(subscriber.stats).toMatchObject({ queued: 0, gaps: 0, lost: 0 })
+    expect(publisher.stats.updates.dropped.replaced + subscriber.stats.conflated).toBeGreaterThan(900)
+    // A subscriber that wants all of them has the history for what the queue has conflated.
+    await using other = follow([endpoints])
+    other.subscribe()
+    await other.ready()
+    for (let i = 1000; i < 2000; i++) void publisher.publish(`topic/${i % 10}`, i)
+    await converged(other, publisher)
+    expect(other.stats.live + other.stats.recovered).toBe(1000)
+  })
+
+  it("is not read any more while a loop is full, and comes later", async () => {
+    const { publisher, endpoints } = await publish()
+    await using _ = publisher
+    await using subscriber = follow([endpoints], { maxQueued: 10, staleAfter: 100 })
+    subscriber.subscribe()
+    await subscriber.ready()
+    const loop = subscriber[Symbol.asyncIterator]()
+    for (let i = 1; i <= 20_000; i++) await publisher.publish(`topic/${i % 100}`, i)
+    await until(() => subscriber.stats.queued >= 10, "the loop is full")
+    expect(subscriber.stats.queued).toBeLessThan(3000)
+    const values = []
+    while (values.length < 20_000) values.push((await loop.next()).value?.value)
+    expect(values.toSorted((a, b) => (a ?? 0) - (b ?? 0))).toEqual(Array.from({ length: 20_000 }, (_, i) => i + 1))
+    expect(subscriber.stale).toBe(false)
   })
 
   it("is replaced by a snapshot when the history does not reach, and counted", async () => {

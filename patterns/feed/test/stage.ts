@@ -18,14 +18,20 @@ export const json: Codec<number> = {
   decode: (frame) => JSON.parse(frame.toString()) as number,
 }
 
+/** Values as JSON, so many octets long, which fill the buffers of a connection soon. */
+export function padded(size: number): Codec<number> {
+  return { encode: (value) => JSON.stringify(value).padEnd(size), decode: json.decode }
+}
+
 /** Endpoints of which the system chooses the names. */
 export const ANYWHERE: FeedEndpoints = { updates: "tcp://127.0.0.1:*", recovery: "tcp://127.0.0.1:*" }
 
 export async function publish(
   options: FeedPublisherOptions = {},
   at: FeedEndpoints = ANYWHERE,
+  codec: Codec<number> = json,
 ): Promise<{ publisher: FeedPublisher<number>; endpoints: FeedEndpoints }> {
-  const publisher = new FeedPublisher({ codec: json, heartbeatInterval: 20, ...options })
+  const publisher = new FeedPublisher({ codec, heartbeatInterval: 20, ...options })
   return { publisher, endpoints: await publisher.bind(at) }
 }
 
@@ -69,10 +75,12 @@ export function collect(subscriber: Numbers): FeedUpdate<number>[] {
 const PATIENCE = 15_000
 
 /** Resolves when the condition holds; looked at every few ms, because some of it waits for timers. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
+export async function until(condition: () => boolean, what: string | (() => string)): Promise<void> {
   const end = performance.now() + PATIENCE
   while (!condition()) {
-    if (performance.now() > end) throw new Error(`It never came about that ${what}`)
+    if (performance.now() > end) {
+      throw new Error(`It never came about that ${typeof what === "string" ? what : what()}`)
+    }
     await sleep(2)
   }
 }
@@ -85,10 +93,10 @@ export function stateOf(feed: { entries(): Iterable<[string, number]> }): Record
 /** Resolves when the subscriber has proof that it has everything, up to where the publisher is. */
 export function converged(subscriber: Numbers, publisher: FeedPublisher<number>): Promise<void> {
   const there = (): boolean =>
-    subscriber.epoch === publisher.epoch && subscriber.stats.position === publisher.sequence && isReady(subscriber)
-  return until(there, "the subscriber is where the publisher is")
-}
-
-function isReady(subscriber: Numbers): boolean {
-  return subscriber.stats.held === 0
+    subscriber.complete && subscriber.epoch === publisher.epoch && subscriber.stats.position === publisher.sequence
+  return until(there, () => {
+    const { position, held, queued } = subscriber.stats
+    const where = JSON.stringify({ position, held, queued, complete: subscriber.complete, stale: subscriber.stale })
+    return `the subscriber is where the publisher is (${publisher.sequence}): ${where}`
+  })
 }
