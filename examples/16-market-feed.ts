@@ -2,9 +2,9 @@
 // whichever comes first. One replica dies in the middle; nobody notices but the event. Somebody who comes late starts
 // with the current state, and everybody ends with the same.
 
+import { json } from "brokerless/codec"
 import { type FeedEndpoints, FeedPublisher, FeedSubscriber } from "brokerless/patterns/feed"
 import { readTable } from "./demo/dataset.ts"
-import { json } from "./json.ts"
 
 interface Day {
   readonly date: string

@@ -1,8 +1,8 @@
 // Telemetry with conflation: a hundred sensors report all the time, and a display that draws slowly gets of each the
 // newest reading instead of a queue of old ones. A logger next to it gets every single one.
 
+import { json } from "brokerless/codec"
 import { FeedPublisher, FeedSubscriber } from "brokerless/patterns/feed"
-import { json } from "./json.ts"
 
 const SENSORS = 100
 const READINGS = 100

@@ -5,6 +5,7 @@ import { format } from "node:util"
 import * as brokerless from "brokerless"
 import * as codec from "brokerless/codec"
 import * as curve from "brokerless/curve"
+import * as patterns from "brokerless/patterns"
 import ts from "typescript"
 import { describe, expect, it } from "vitest"
 import * as zod from "zod"
@@ -26,9 +27,7 @@ function programsOf(file: string): Program[] {
   }))
 }
 
-const AsyncFunction = (async () => {}).constructor as new (
-  ...parts: string[]
-) => (door: object, codecDoor: object, curveDoor: object, schemas: object, console: object) => Promise<void>
+const AsyncFunction = (async () => {}).constructor as new (...parts: string[]) => (...doors: object[]) => Promise<void>
 
 /** Runs a program in place, and returns the lines it printed. */
 async function run(source: string): Promise<string[]> {
@@ -39,11 +38,12 @@ async function run(source: string): Promise<string[]> {
     .replaceAll(/^import \{(.*)\} from "brokerless";$/gm, "const {$1} = door;")
     .replaceAll(/^import \{(.*)\} from "brokerless\/codec";$/gm, "const {$1} = codecDoor;")
     .replaceAll(/^import \{(.*)\} from "brokerless\/curve";$/gm, "const {$1} = curveDoor;")
+    .replaceAll(/^import \{(.*)\} from "brokerless\/patterns\/[a-z-]+";$/gm, "const {$1} = patternDoors;")
     .replaceAll(/^import \{(.*)\} from "zod";$/gm, "const {$1} = schemas;")
     .replaceAll(/^export \{\};$/gm, "")
   const lines: string[] = []
-  const doors = ["door", "codecDoor", "curveDoor", "schemas"]
-  await new AsyncFunction(...doors, "console", body)(brokerless, codec, curve, zod, {
+  const doors = ["door", "codecDoor", "curveDoor", "patternDoors", "schemas"]
+  await new AsyncFunction(...doors, "console", body)(brokerless, codec, curve, patterns, zod, {
     log: (...values: unknown[]) => lines.push(format(...values)),
   })
   return lines

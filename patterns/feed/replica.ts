@@ -379,8 +379,11 @@ export class Replica<T> {
   }
 
   #asUpdate(known: Known<T>, recovered: Origin): FeedUpdate<T> {
-    const { topic, sequence, feedSequence, value, deleted } = known
-    const facts = { topic, sequence, feedSequence, epoch: this.#epochName, recovered }
-    return deleted ? { ...facts, deleted, value: undefined } : { ...facts, deleted, value: value as T }
+    const { topic, sequence, feedSequence, value } = known
+    const epoch = this.#epochName
+    // Written out, because this is made for every update.
+    return known.deleted
+      ? { topic, sequence, feedSequence, epoch, recovered, deleted: true, value: undefined }
+      : { topic, sequence, feedSequence, epoch, recovered, deleted: false, value: value as T }
   }
 }
