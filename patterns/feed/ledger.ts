@@ -38,7 +38,7 @@ export interface Entry extends Update {
 
 /** What an update costs in the history on top of its payload and its topic. */
 const CHARGE = 128
-/** Places of updates that left the history are given back when there are so many, and more than of those that stayed. */
+/** Places of updates that left the history are given back when there are so many, and more than of those that stay. */
 const SLACK = 1024
 
 export class Ledger {
@@ -62,17 +62,9 @@ export class Ledger {
     this.#limits = limits
   }
 
-  /** Octets in memory for one topic and its last value; what is shared with the history counts there, too. */
-  get topics(): number {
-    return this.#topics.size
-  }
-
+  /** Whether a topic has a value. */
   has(name: string): boolean {
     return this.#topics.get(name)?.last?.payload !== undefined
-  }
-
-  get(name: string): Buffer | undefined {
-    return this.#topics.get(name)?.last?.payload
   }
 
   /** Whether a topic is known, deleted ones that are still in the history included. */

@@ -13,7 +13,7 @@ export interface FeedEndpoints {
 
 /** Options of a {@link FeedSubscriber}. Times are in ms, sizes in octets. */
 export interface FeedSubscriberOptions {
-  /** The publishers of the feed, those that are preferred first. */
+  /** The publishers of the feed. Of those with epochs of their own, the first that is heard is followed. */
   readonly sources: readonly FeedEndpoints[]
   /** Hand out only the newest update of each topic to a loop that does not keep up. Default false. */
   readonly conflate?: boolean | undefined
@@ -105,7 +105,10 @@ export type FeedSubscriberEvents = {
   recovered: { readonly updates: number; readonly sequence: number }
   /** The state is that of a snapshot; what the history could have told in between was skipped. */
   snapshot: { readonly updates: number; readonly topics: number; readonly sequence: number }
-  /** Updates that newer ones of their topics have replaced will not be handed out: the history has them no more. */
+  /**
+   * Updates that newer ones of their topics have replaced will not be handed out: the history has them no more. How
+   * many there were before a deletion that only a snapshot told is not known, and not counted.
+   */
   lost: { readonly updates: number }
   /** Asking a publisher failed; it, or another one, is asked again. */
   "recovery:failed": { readonly source: string; readonly error: Error }

@@ -118,7 +118,7 @@ describe("replicas of a feed", () => {
 })
 
 describe("publishers with epochs of their own", () => {
-  it("are followed one at a time; the next one's state replaces the last one's, and nothing is told twice", async () => {
+  it("are followed one at a time; the next one's state replaces the last one's, nothing twice", async () => {
     const main = await publish()
     const backup = await publish()
     await using _ = backup.publisher
@@ -154,7 +154,7 @@ describe("publishers with epochs of their own", () => {
     await main.publisher.close()
   })
 
-  it("begin a new one when they start again: what is no longer there is deleted, what is equal is not told", async () => {
+  it("begin a new one when they start again: what is gone is deleted, what is equal is not told", async () => {
     const first = await publish()
     await using subscriber = follow([first.endpoints])
     const updates = collect(subscriber)
