@@ -80,6 +80,16 @@ const LINES: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     "ACME in the news, part 3",
     "weather/quote: nobody offers this",
     "pricing-1 has left; 300 of 300 quotes are right",
+  "16-market-feed": [
+    "desk: one publisher left, the other one carries on",
+    "late joiner: 22 topics, the last close is 2874.56",
+    "desk: 5105 days, each once, 0 lost",
+    "desk: the highest close was 3386.15 on 2020-02-19",
+  ],
+  "17-telemetry": [
+    "logger: 10000 of 10000 readings",
+    "display: less than half of them drawn, the rest conflated",
+    "display: 100 sensors, all at their newest reading",
   ],
 }
 

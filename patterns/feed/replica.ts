@@ -1,0 +1,389 @@
+// The state of a feed as a subscriber has it, and the rules by which it follows that of the publisher. No sockets and
+// no time: updates, answers and proofs go in, what is new comes out.
+//
+// `position` is the promise: every update up to this feed sequence is here, or a newer one of its topic is.
+
+import type { Frame } from "brokerless"
+import { digest } from "./digest.ts"
+import { HeldBack } from "./held-back.ts"
+import type { FeedUpdate } from "./subscriber-options.ts"
+import type { Update } from "./update.ts"
+
+/** How an update came. */
+type Origin = FeedUpdate<unknown>["recovered"]
+
+interface Known<T> {
+  readonly topic: string
+  value: T | undefined
+  sequence: number
+  feedSequence: number
+  /** In which epoch, counted from the first one that this subscriber followed. */
+  epoch: number
+  /** A deletion is remembered until the position is behind it, so that nothing older brings the topic back. */
+  deleted: boolean
+  /** The value did not decode. */
+  broken: boolean
+  digest: number
+  /** The last snapshot that it was in. */
+  snapshot: number
+}
+
+export interface ReplicaOptions<T> {
+  readonly decode: (payload: Frame) => T
+  /** Only the newest update of a topic matters. */
+  readonly conflate: boolean
+  readonly maxTopics: number
+  readonly maxHeld: number
+  readonly maxHeldBytes: number
+  /** There is an update to hand out. */
+  readonly deliver: (update: FeedUpdate<T>) => void
+  /** Updates of a topic are missing. */
+  readonly gap: (topic: string, from: number, to: number) => void
+  /** A payload did not decode. */
+  readonly invalid: (error: Error) => void
+  /** An update could not be kept. */
+  readonly limit: (limit: "maxTopics" | "maxQueued") => void
+}
+
+export interface ReplicaCounts {
+  live: number
+  recovered: number
+  fromSnapshots: number
+  doubles: number
+  gaps: number
+  lost: number
+  refused: number
+}
+
+export class Replica<T> {
+  readonly counts: ReplicaCounts = {
+    live: 0,
+    recovered: 0,
+    fromSnapshots: 0,
+    doubles: 0,
+    gaps: 0,
+    lost: 0,
+    refused: 0,
+  }
+  /** Every update up to this one is here. */
+  position = 0
+  /** Whether the state of this epoch is here; until then updates wait. */
+  complete = false
+  /** Topics with a value. */
+  living = 0
+  readonly #options: ReplicaOptions<T>
+  readonly #topics = new Map<string, Known<T>>()
+  readonly #held: HeldBack
+  /** Deletions that are remembered. */
+  readonly #deleted = new Set<Known<T>>()
+  #epoch = 0
+  #epochName = ""
+  #snapshots = 0
+
+  constructor(options: ReplicaOptions<T>) {
+    this.#options = options
+    this.#held = new HeldBack(options.maxHeld, options.maxHeldBytes, options.conflate)
+  }
+
+  /** Updates that wait for what comes before them. */
+  get held(): number {
+    return this.#held.size
+  }
+
+  /** Topics of which updates are missing. */
+  get gaps(): ReadonlyMap<string, number> {
+    return this.#held.gaps
+  }
+
+  get(topic: string): T | undefined {
+    const known = this.#topics.get(topic)
+    return known === undefined || known.deleted ? undefined : known.value
+  }
+
+  has(topic: string): boolean {
+    const known = this.#topics.get(topic)
+    return known !== undefined && !known.deleted && !known.broken
+  }
+
+  /** What is known of each topic with a value, as updates. */
+  *state(): IterableIterator<FeedUpdate<T>> {
+    for (const known of this.#topics.values()) {
+      if (!known.deleted && !known.broken) yield this.#asUpdate(known, "snapshot")
+    }
+  }
+
+  /** Another numbering begins. What is known stays until a snapshot has replaced it. */
+  begin(epochName: string): void {
+    this.#epoch++
+    this.#epochName = epochName
+    this.#forgetDeleted(Number.POSITIVE_INFINITY)
+    this.#held.clear()
+    this.complete = false
+    this.position = 0
+  }
+
+  /**
+   * A live update of the current epoch.
+   *
+   * @returns false if it could not be kept although it may be missed
+   */
+  offer(update: Update): boolean {
+    if (!this.complete) return this.#hold(update, undefined)
+    if (!this.#hasRoomFor(update.topic)) return this.#refuse()
+    const known = this.#current(update.topic)
+    if (update.feedSequence <= this.position || update.feedSequence <= (known?.feedSequence ?? 0)) {
+      this.counts.doubles++
+      return true
+    }
+    if (this.#options.conflate || this.#follows(known, update)) {
+      this.#apply(update, false)
+      if (this.#held.has(update.topic)) this.#release(update.topic)
+      return true
+    }
+    return this.#hold(update, known)
+  }
+
+  /** Everything from `from` (excluded) to `to` has been offered: proven by somebody who counted. */
+  prove(from: number, to: number): void {
+    if (this.complete && this.position >= from && to > this.position) this.#advance(to)
+  }
+
+  /**
+   * Changes from a history: of everything behind the position, or of some topics only.
+   *
+   * @returns how many were new
+   */
+  takeChanges(updates: readonly Update[], through: number, ofEverything: boolean): number {
+    let taken = 0
+    for (const update of updates) {
+      const known = this.#current(update.topic)
+      if (update.feedSequence <= this.position || update.feedSequence <= (known?.feedSequence ?? 0)) {
+        this.counts.doubles++
+        continue
+      }
+      if (!this.#options.conflate && !this.#follows(known, update)) this.#countLost(known, update)
+      this.#apply(update, "history")
+      taken++
+    }
+    if (ofEverything && through > this.position) this.#advance(through)
+    for (const topic of this.#held.topics()) this.#release(topic)
+    return taken
+  }
+
+  /** A snapshot begins; its parts follow. */
+  beginSnapshot(): void {
+    this.#snapshots++
+  }
+
+  /**
+   * @param ofNew - whether it is about topics of which nothing could be known
+   * @returns how many updates were new
+   */
+  takeSnapshotPart(updates: readonly Update[], ofNew: boolean): number {
+    let taken = 0
+    for (const update of updates) {
+      const known = this.#topics.get(update.topic)
+      const older = known?.epoch === this.#epoch ? known.feedSequence : 0
+      if (known !== undefined) known.snapshot = this.#snapshots
+      if (update.feedSequence <= older) continue
+      const isOld = known?.epoch === this.#epoch || (this.complete && !ofNew)
+      if (isOld && !this.#options.conflate) this.#countLost(known, update)
+      if (this.#isUnchanged(known, update)) this.#renumber(known, update)
+      else {
+        this.#apply(update, "snapshot")
+        taken++
+      }
+    }
+    return taken
+  }
+
+  /**
+   * The snapshot is whole: what `covers` says it is about, and it does not have, is deleted.
+   *
+   * @returns how many were
+   */
+  finishSnapshot(sequence: number, covers: (topic: string) => boolean, ofEverything: boolean): number {
+    let deleted = 0
+    for (const known of this.#topics.values()) {
+      if (known.snapshot === this.#snapshots || known.deleted || !covers(known.topic)) continue
+      if (known.epoch === this.#epoch && known.feedSequence > sequence) continue
+      this.#bury(known, sequence)
+      this.counts.fromSnapshots++
+      this.#options.deliver(this.#asUpdate(known, "snapshot"))
+      deleted++
+    }
+    if (ofEverything) {
+      this.complete = true
+      this.#advance(Math.max(sequence, this.position))
+    }
+    for (const topic of this.#held.topics()) this.#release(topic)
+    return deleted
+  }
+
+  /** What is no longer wanted is forgotten, without a word. */
+  forget(wanted: (topic: string) => boolean): void {
+    for (const known of this.#topics.values()) {
+      if (wanted(known.topic)) continue
+      this.#topics.delete(known.topic)
+      this.#deleted.delete(known)
+      if (!known.deleted) this.living--
+    }
+    for (const topic of this.#held.topics()) if (!wanted(topic)) this.#held.drop(topic)
+  }
+
+  #current(topic: string): Known<T> | undefined {
+    const known = this.#topics.get(topic)
+    return known?.epoch === this.#epoch ? known : undefined
+  }
+
+  /** Whether nothing of this topic is missing between what is known and this update. */
+  #follows(known: Known<T> | undefined, update: Update): boolean {
+    if (known === undefined) return update.previous <= this.position
+    if (update.previous === known.feedSequence) return true
+    // The publisher has forgotten the deletion that we still remember.
+    return known.deleted && update.previous === 0
+  }
+
+  #hold(update: Update, known: Known<T> | undefined): boolean {
+    const kept = this.#held.add(update)
+    if (!kept) this.#options.limit("maxQueued")
+    else if (this.complete) this.#noteGap(update, known)
+    return kept
+  }
+
+  #noteGap(update: Update, known: Known<T> | undefined): void {
+    const { gaps } = this.#held
+    const isNew = !gaps.has(update.topic)
+    gaps.set(update.topic, Math.max(this.position, known?.feedSequence ?? 0))
+    if (!isNew) return
+    this.counts.gaps++
+    const from = known === undefined || known.sequence >= update.sequence ? 0 : known.sequence + 1
+    this.#options.gap(update.topic, from, from === 0 ? 0 : update.sequence - 1)
+  }
+
+  /** Takes what waited of a topic, as far as nothing is missing in between. */
+  #release(topic: string): void {
+    let taken = 0
+    for (const update of this.#held.of(topic)) {
+      const known = this.#current(topic)
+      const isDouble = update.feedSequence <= this.position || update.feedSequence <= (known?.feedSequence ?? 0)
+      if (!isDouble && !this.#options.conflate && !this.#follows(known, update) && this.#hasRoomFor(topic)) {
+        this.#held.dropFirst(topic, taken)
+        this.#noteGap(update, known)
+        return
+      }
+      taken++
+      if (isDouble) this.counts.doubles++
+      else this.#apply(update, false)
+    }
+    this.#held.drop(topic)
+  }
+
+  #hasRoomFor(topic: string): boolean {
+    return this.#topics.size < this.#options.maxTopics || this.#topics.has(topic)
+  }
+
+  #refuse(): true {
+    this.counts.refused++
+    this.#options.limit("maxTopics")
+    return true
+  }
+
+  #apply(update: Update, origin: Origin): void {
+    const { topic, payload } = update
+    let known = this.#topics.get(topic)
+    if (known === undefined) {
+      if (!this.#hasRoomFor(topic)) {
+        this.#refuse()
+        return
+      }
+      known = {
+        topic,
+        value: undefined,
+        sequence: 0,
+        feedSequence: 0,
+        epoch: this.#epoch,
+        deleted: true,
+        broken: false,
+        digest: 0,
+        snapshot: this.#snapshots,
+      }
+      this.#topics.set(topic, known)
+    }
+    this.#renumber(known, update)
+    if (origin === false) this.counts.live++
+    else if (origin === "history") this.counts.recovered++
+    else this.counts.fromSnapshots++
+    if (payload === undefined) this.#bury(known, update.feedSequence)
+    else if (!this.#revive(known, payload)) return
+    this.#options.deliver(this.#asUpdate(known, origin))
+  }
+
+  #revive(known: Known<T>, payload: Buffer): boolean {
+    if (known.deleted) this.living++
+    this.#deleted.delete(known)
+    known.deleted = false
+    known.digest = digest(payload)
+    known.broken = false
+    try {
+      known.value = this.#options.decode(payload)
+    } catch (error) {
+      // Better no value than one that is not true any more.
+      known.value = undefined
+      known.broken = true
+      this.#options.invalid(error instanceof Error ? error : new Error(String(error)))
+    }
+    return !known.broken
+  }
+
+  #bury(known: Known<T>, feedSequence: number): void {
+    if (!known.deleted) this.living--
+    known.deleted = true
+    known.broken = false
+    known.value = undefined
+    known.feedSequence = feedSequence
+    known.epoch = this.#epoch
+    this.#deleted.add(known)
+  }
+
+  /** Whether a snapshot of another epoch says of a topic what is known already. */
+  #isUnchanged(known: Known<T> | undefined, update: Update): known is Known<T> {
+    if (known === undefined || known.deleted || known.epoch === this.#epoch || update.payload === undefined)
+      return false
+    return known.digest === digest(update.payload)
+  }
+
+  #renumber(known: Known<T>, { sequence, feedSequence }: Update): void {
+    known.sequence = sequence
+    known.feedSequence = feedSequence
+    known.epoch = this.#epoch
+  }
+
+  #countLost(known: Known<T> | undefined, update: Update): void {
+    const before = known?.sequence ?? 0
+    // A topic that was deleted and forgotten begins with 1 again; then nobody knows how many there were.
+    this.counts.lost += update.sequence > before ? update.sequence - before - 1 : 0
+  }
+
+  #advance(position: number): void {
+    this.position = position
+    this.#forgetDeleted(position)
+  }
+
+  #forgetDeleted(position: number): void {
+    for (const known of this.#deleted) {
+      if (known.epoch === this.#epoch && known.feedSequence > position) continue
+      this.#deleted.delete(known)
+      this.#topics.delete(known.topic)
+    }
+  }
+
+  #asUpdate(known: Known<T>, recovered: Origin): FeedUpdate<T> {
+    const { topic, sequence, feedSequence, value } = known
+    const epoch = this.#epochName
+    // Written out, because this is made for every update.
+    return known.deleted
+      ? { topic, sequence, feedSequence, epoch, recovered, deleted: true, value: undefined }
+      : { topic, sequence, feedSequence, epoch, recovered, deleted: false, value: value as T }
+  }
+}
