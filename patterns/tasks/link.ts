@@ -108,13 +108,14 @@ export class Link {
   /** Sends what was answered, then parts with the ventilator. */
   close(): Promise<void> {
     this.#flush()
-    return this.#dealer.close()
+    // Who is not there has given to others what it is owed.
+    return this.#dealer.close(this.#dealer.peers.length > 0 ? {} : { linger: 0 })
   }
 
   async #listen(): Promise<void> {
     try {
       for (;;) {
-        const messages = await this.#dealer.receiveMany(64)
+        const messages = await this.#dealer.receiveMany(8)
         for (const message of messages) {
           this.#heard(message)
           if (this.#jobs.size > this.#host.most) await this.#relief()

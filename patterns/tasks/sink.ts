@@ -54,6 +54,11 @@ const SETTINGS: Settings<AllOptions> = {
 
 const EVENTS: readonly (keyof SinkEvents & string)[] = ["result:duplicate", "result:invalid", "message:invalid"]
 
+interface Arrival {
+  readonly address: Frame
+  readonly parcel: ResultParcel
+}
+
 /** Decodes what it receives. */
 interface Decoder<R> {
   decode(frame: Frame): R
@@ -81,7 +86,8 @@ export class Sink<R = Frame> implements AsyncDisposable {
   readonly #peers = new Map<string, Peer>()
   /** What was taken in this tick, by the address of its worker. */
   readonly #taken = new Map<Frame, number[]>()
-  readonly #results: AsyncGenerator<SunkResult<R>, undefined>
+  /** Results of the message that was received last, and whose they are. */
+  readonly #arrived: Arrival[] = []
 
   /** @throws OptionError for an option that does not exist or is not accepted */
   constructor(...[options]: SinkArguments<R>) {
@@ -96,7 +102,6 @@ export class Sink<R = Frame> implements AsyncDisposable {
     })
     this.#router.events.on("peer:join", ({ peer }) => this.#peers.set(keyOf(peer.routingId), peer))
     this.#router.events.on("peer:leave", ({ peer }) => this.#peers.delete(keyOf(peer.routingId)))
-    this.#results = this.#collect()
   }
 
   /**
@@ -111,14 +116,18 @@ export class Sink<R = Frame> implements AsyncDisposable {
 
   /**
    * Results until the sink closes, each once as far as it is remembered. A result counts as taken when the loop asks
-   * for the next one. Leaving the loop leaves the sink open; another one goes on where it stopped.
+   * for the next one, or is left. Leaving the loop leaves the sink open; another one goes on where it stopped.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<SunkResult<R>, undefined> {
-    for (;;) {
-      const next = await this.#results.next()
-      if (next.done) return
-      yield next.value
+    for (let next = await this.#next(); next !== undefined; next = await this.#next()) {
+      const result = this.#open(next.parcel)
+      try {
+        if (result !== undefined) yield result
+      } finally {
+        this.#take(next)
+      }
     }
+    return undefined
   }
 
   /** Closes it: what was not taken stays with the workers. */
@@ -133,8 +142,12 @@ export class Sink<R = Frame> implements AsyncDisposable {
     return this.close()
   }
 
-  async *#collect(): AsyncGenerator<SunkResult<R>, undefined> {
+  /** The next result that arrived, or nothing when the sink is closed. */
+  async #next(): Promise<Arrival | undefined> {
     for (;;) {
+      if (this.#router.closed) return undefined
+      const arrived = this.#arrived.shift()
+      if (arrived !== undefined) return arrived
       let message: Frame[]
       try {
         message = await this.#router.receive()
@@ -144,15 +157,8 @@ export class Sink<R = Frame> implements AsyncDisposable {
       }
       const [address, ...frames] = message as [Frame, ...Frame[]]
       const said = decodeResults(frames)
-      if (said === undefined) {
-        this.#expel(address)
-        continue
-      }
-      for (const parcel of said.results) {
-        const result = this.#open(parcel)
-        if (result !== undefined) yield result
-        this.#take(address, parcel)
-      }
+      if (said === undefined) this.#expel(address)
+      else for (const parcel of said.results) this.#arrived.push({ address, parcel })
     }
   }
 
@@ -175,7 +181,7 @@ export class Sink<R = Frame> implements AsyncDisposable {
     }
   }
 
-  #take(address: Frame, { epoch, id, token }: ResultParcel): void {
+  #take({ address, parcel: { epoch, id, token } }: Arrival): void {
     this.#seen.add(`${epoch}${id}`)
     if (this.#seen.size > this.#remembered) this.#seen.delete(this.#seen.values().next().value as string)
     const taken = this.#taken.get(address)

@@ -50,7 +50,7 @@ export class Stage implements AsyncDisposable {
 export class Hands {
   /** Tasks in the order in which they were begun. */
   readonly begun: number[] = []
-  readonly signals = new Map<number, AbortSignal>()
+  readonly signals: Map<number, AbortSignal> = new Map()
   readonly #held = new Map<number, Deferred<number>>()
   #wake: () => void = () => {}
 

@@ -22,6 +22,8 @@ import {
 
 const epoch = Buffer.from("0102030405060708", "hex")
 const body = (text: string): Buffer => Buffer.from(text)
+// The last one is half of a character, and has no octets of its own.
+const key = fc.array(fc.constantFrom("a", "ü", "€", "😀", "\ud800"), { maxLength: 60 }).map((parts) => parts.join(""))
 const number = fc.maxSafeNat().map((n) => n % 2 ** 48)
 
 const EXAMPLES = {
@@ -80,11 +82,10 @@ describe("what travels between ventilator, worker and sink", () => {
 
   it("keeps numbers of 48 bits and keys of any characters", () => {
     fc.assert(
-      fc.property(number, number, fc.string({ unit: "binary", maxLength: 60 }), (delivery, id, key) => {
+      fc.property(number, number, key, (delivery, id, key) => {
         const sent = encodeTasks(epoch, [{ delivery, id, attempt: 2, announce: false, key, body: body("x") }])
         const said = decodeFromVentilator(sent)
-        // A lone surrogate has no octets of its own.
-        expect(said).toMatchObject({ tasks: [{ delivery, id, key: key.toWellFormed() }] })
+        expect(said).toMatchObject({ tasks: [{ delivery, id, key: Buffer.from(key).toString() }] })
       }),
     )
   })

@@ -9,6 +9,8 @@ export interface Order {
   /** `die`: the thread or process; `hang`: lets the event loop have no turn any more; `forget`: never answers. */
   readonly do: "square" | "sleep" | "throw" | "die" | "hang" | "forget"
   readonly n: number
+  /** How long it sleeps; `n` if it is not said. */
+  readonly ms?: number
   /** A file in which a line is written when it begins, and one when it is done, so that they outlive their writer. */
   readonly log?: string
 }
@@ -27,14 +29,14 @@ export function json<S, R = S>(): Codec<S, R> {
 }
 
 export async function carryOut(order: Order, { id, attempt, key }: TaskContext): Promise<Report> {
-  const { n, log } = order
+  const { n, ms = n, log } = order
   const write = (what: string): void => {
     if (log !== undefined) appendFileSync(log, `${what} ${n} ${attempt}\n`)
   }
   write("begun")
   switch (order.do) {
     case "sleep":
-      await sleep(n)
+      await sleep(ms)
       break
     case "throw":
       throw Object.assign(new RangeError(`no ${n}`), { code: "ENONE" })
