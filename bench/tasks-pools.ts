@@ -2,23 +2,13 @@
 
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
-import type { Codec } from "brokerless"
 import { startWorkers, Ventilator } from "brokerless/patterns/tasks"
 import { Piscina } from "piscina"
+import { number } from "./tasks-job.ts"
 
 export interface Pool {
   run(task: number): Promise<number>
   close(): Promise<void>
-}
-
-/** A number in eight octets. */
-export const number: Codec<number> = {
-  encode(value) {
-    const frame = Buffer.allocUnsafe(8)
-    frame.writeDoubleLE(value)
-    return frame
-  },
-  decode: (frame) => frame.readDoubleLE(),
 }
 
 export async function tasksPool(endpoint: string, threads: number): Promise<Pool> {

@@ -69,6 +69,12 @@ const LINES: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     "boris holds the key of boris",
     "anna to boris, and to nobody else: meet me at nine",
   ],
+  "15-task-fanout": [
+    "doomed is gone, and had work",
+    "13 was given up after 3 attempts: thirteen is unlucky",
+    "499 done, 1 failed, 0 done twice",
+    "the sum of all squares but one is 41791581, as it must be",
+  ],
 }
 
 describe("examples", () => {

@@ -5,6 +5,7 @@ import { format } from "node:util"
 import * as brokerless from "brokerless"
 import * as codec from "brokerless/codec"
 import * as curve from "brokerless/curve"
+import * as tasks from "brokerless/patterns/tasks"
 import ts from "typescript"
 import { describe, expect, it } from "vitest"
 import * as zod from "zod"
@@ -26,9 +27,18 @@ function programsOf(file: string): Program[] {
   }))
 }
 
+/** What a program of the guide may import. */
+const DOORS: Readonly<Record<string, object>> = {
+  brokerless,
+  "brokerless/codec": codec,
+  "brokerless/curve": curve,
+  "brokerless/patterns/tasks": tasks,
+  zod,
+}
+
 const AsyncFunction = (async () => {}).constructor as new (
   ...parts: string[]
-) => (door: object, codecDoor: object, curveDoor: object, schemas: object, console: object) => Promise<void>
+) => (doors: typeof DOORS, console: object) => Promise<void>
 
 /** Runs a program in place, and returns the lines it printed. */
 async function run(source: string): Promise<string[]> {
@@ -36,14 +46,10 @@ async function run(source: string): Promise<string[]> {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 },
   })
   const body = outputText
-    .replaceAll(/^import \{(.*)\} from "brokerless";$/gm, "const {$1} = door;")
-    .replaceAll(/^import \{(.*)\} from "brokerless\/codec";$/gm, "const {$1} = codecDoor;")
-    .replaceAll(/^import \{(.*)\} from "brokerless\/curve";$/gm, "const {$1} = curveDoor;")
-    .replaceAll(/^import \{(.*)\} from "zod";$/gm, "const {$1} = schemas;")
+    .replaceAll(/^import \{(.*)\} from "(.*)";$/gm, 'const {$1} = doors["$2"];')
     .replaceAll(/^export \{\};$/gm, "")
   const lines: string[] = []
-  const doors = ["door", "codecDoor", "curveDoor", "schemas"]
-  await new AsyncFunction(...doors, "console", body)(brokerless, codec, curve, zod, {
+  await new AsyncFunction("doors", "console", body)(DOORS, {
     log: (...values: unknown[]) => lines.push(format(...values)),
   })
   return lines
