@@ -5,8 +5,8 @@
 // just the same.
 
 import { setTimeout as sleep } from "node:timers/promises"
+import { json } from "brokerless/codec"
 import { TaskWorker, Ventilator } from "brokerless/patterns/tasks"
-import { json } from "./json.ts"
 
 const ventilator = new Ventilator<number, number>({
   codec: json<number>(),

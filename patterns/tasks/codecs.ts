@@ -3,14 +3,6 @@
 import { type Codec, CodecError, type Frame, type FrameLike, OptionError } from "brokerless"
 
 /**
- * A codec for what one end sends and what it receives. One that takes both for either will do as well.
- *
- * @typeParam S - what this end sends
- * @typeParam R - what it receives
- */
-export type TaskCodec<S, R> = Codec<S, R> | Codec<S | R>
-
-/**
  * The arguments of a constructor: without a codec, tasks and results are frames.
  *
  * @typeParam S - what this end sends
@@ -18,7 +10,7 @@ export type TaskCodec<S, R> = Codec<S, R> | Codec<S | R>
  * @typeParam Options - its options, all of them optional
  */
 export type CodecArguments<S, R, Options> =
-  | [options: Options & { readonly codec: TaskCodec<S, R> }]
+  | [options: Options & { readonly codec: Codec<S, R> }]
   | ([S, Frame] extends [FrameLike, R] ? [options?: Options & { readonly codec?: undefined }] : never)
 
 /** One frame for one value. Throws CodecError. */

@@ -1,55 +1,9 @@
 // The workers as their ventilator knows them: what each can hold, which keys are whose, and who is next.
 
-import type { Frame, Peer } from "brokerless"
-import { type Delivery, hashOf, type Task } from "./task.ts"
+import type { CrewMember } from "./crew-member.ts"
+import { mix } from "./hash.ts"
+import type { Task } from "./task.ts"
 import { TaskQueue } from "./task-queue.ts"
-import type { Ready } from "./wire.ts"
-
-/** One worker, for as long as its connection lives. */
-export class CrewMember {
-  readonly peer: Peer
-  /** What the Router calls it. */
-  readonly address: Frame
-  readonly instance: string
-  readonly hash: number
-  name: string
-  /** Tasks that it does at once. */
-  concurrency = 1
-  /** Tasks that it may hold at once. */
-  capacity = 0
-  /** Deliveries that it has not answered. */
-  held = 0
-  /** Those of them whose time has run out. */
-  overdue = 0
-  /** The connection has ended. */
-  gone = false
-  /** Tasks whose key is its own, waiting. */
-  readonly mine: TaskQueue = new TaskQueue()
-  /** What goes to it at the end of this tick. */
-  outgoing: Delivery[] = []
-  withdrawn: number[] = []
-
-  constructor(peer: Peer, address: Frame, { instance, name }: Ready) {
-    this.peer = peer
-    this.address = address
-    this.instance = instance
-    this.hash = hashOf(instance)
-    this.name = name
-  }
-
-  /** What {@link fit} was when the crew last looked. */
-  wasFit = false
-
-  /** It wants work, and not all that it can do at once has exceeded its time. */
-  get fit(): boolean {
-    return this.capacity > 0 && this.overdue < this.concurrency
-  }
-
-  /** How many more it may be given. What hangs is nothing to wait behind. */
-  get room(): number {
-    return (this.overdue > 0 ? Math.min(this.capacity, this.concurrency) : this.capacity) - this.held
-  }
-}
 
 interface Pin {
   member: CrewMember
@@ -62,25 +16,25 @@ export class Crew {
   /** Keys of which something is at a worker, and that worker: they stay there until it is done. */
   readonly #pins = new Map<string, Pin>()
   /** Tasks with a key that wait for somebody to come. */
-  readonly #homeless = new TaskQueue()
+  readonly #homeless = new TaskQueue<Task>()
   // Those who can do something now, and those who can have something wait: in turn.
   readonly #idle = new Set<CrewMember>()
   readonly #open = new Set<CrewMember>()
-  /** Those for whom something with a key waits. */
-  readonly #expecting = new Set<CrewMember>()
+  /** Those for whom something with a key waits, and what. */
+  readonly #expecting = new Map<CrewMember, TaskQueue<Task>>()
   #changed = false
 
   /** Tasks with a key that wait. */
   get waiting(): number {
     let waiting = this.#homeless.length
-    for (const member of this.#expecting) waiting += member.mine.length
+    for (const mine of this.#expecting.values()) waiting += mine.length
     return waiting
   }
 
   /** Tasks with a key that wait. */
   *tasks(): IterableIterator<Task> {
     yield* this.#homeless
-    for (const member of [...this.#expecting]) yield* member.mine
+    for (const mine of [...this.#expecting.values()]) yield* mine
   }
 
   join(address: string, member: CrewMember): void {
@@ -93,8 +47,9 @@ export class Crew {
     member.gone = true
     this.#idle.delete(member)
     this.#open.delete(member)
+    const mine = this.#expecting.get(member)
     this.#expecting.delete(member)
-    for (const task of member.mine) {
+    for (const task of mine ?? []) {
       task.list?.remove(task)
       this.#homeless.restore(task)
     }
@@ -109,24 +64,25 @@ export class Crew {
       this.#changed = true
     }
     this.#sort(this.#idle, member, room > 0 && member.held < member.concurrency)
-    this.#sort(this.#open, member, room > 0 && member.held >= member.concurrency)
+    // Whoever has something to do gets the next when a quarter of what he may have waiting is gone: several at once.
+    const enough = 4 * room >= member.capacity - member.concurrency
+    this.#sort(this.#open, member, room > 0 && enough && member.held >= member.concurrency)
   }
 
   /** Has a task with a key wait for its worker. */
   expect(task: Task, restored: boolean): void {
     const member = this.#changed ? undefined : this.#route(task)
-    const queue = member?.mine ?? this.#homeless
+    const queue = member === undefined ? this.#homeless : this.#mineOf(member)
     if (restored) queue.restore(task)
     else queue.push(task)
-    if (member !== undefined) this.#expecting.add(member)
   }
 
   /** Who has work of his own waiting and room for it. After whoever came or went, keys find their places anew. */
-  *expecting(): IterableIterator<CrewMember> {
+  *expecting(): IterableIterator<readonly [CrewMember, TaskQueue<Task>]> {
     if (this.#changed) this.#rearrange()
-    for (const member of this.#expecting) {
-      if (member.mine.head === undefined) this.#expecting.delete(member)
-      else if (member.room > 0) yield member
+    for (const [member, mine] of this.#expecting) {
+      if (mine.head === undefined) this.#expecting.delete(member)
+      else if (member.room > 0) yield [member, mine]
     }
   }
 
@@ -177,24 +133,21 @@ export class Crew {
     return best
   }
 
+  #mineOf(member: CrewMember): TaskQueue<Task> {
+    const mine = this.#expecting.get(member) ?? new TaskQueue<Task>()
+    this.#expecting.set(member, mine)
+    return mine
+  }
+
   #rearrange(): void {
     this.#changed = false
-    for (const queue of [this.#homeless, ...Array.from(this.#expecting, ({ mine }) => mine)]) {
+    for (const queue of [this.#homeless, ...this.#expecting.values()]) {
       for (const task of queue) {
         const member = this.#route(task)
-        if (member === undefined || member.mine === queue) continue
+        if (member === undefined || this.#expecting.get(member) === queue) continue
         task.list?.remove(task)
-        member.mine.restore(task)
-        this.#expecting.add(member)
+        this.#mineOf(member).restore(task)
       }
     }
   }
-}
-
-/** A good finalizer: every bit of the result hangs on every bit of the number (MurmurHash3). */
-function mix(number: number): number {
-  let bits = number
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
-  return (bits ^ (bits >>> 16)) >>> 0
 }

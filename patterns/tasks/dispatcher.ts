@@ -5,7 +5,8 @@
 import { AbortError, ClosedError, CodecError, type Frame, TimeoutError } from "brokerless"
 import type { Emitter } from "../emitter.ts"
 import { onAbort } from "./abort-watch.ts"
-import { Crew, type CrewMember } from "./crew.ts"
+import { Crew } from "./crew.ts"
+import type { CrewMember } from "./crew-member.ts"
 import { DeadLetterError, decodeError, TaskError, WorkerLostError } from "./errors.ts"
 import { Rate } from "./progress.ts"
 import { Delivery, type Ending, NONE, type Task } from "./task.ts"
@@ -36,15 +37,15 @@ export class Dispatcher {
   readonly #setup: DispatcherSetup
   readonly #stats: VentilatorStats
   /** Tasks that anybody can do. */
-  readonly #free = new TaskQueue()
+  readonly #free = new TaskQueue<Task>()
   /** Tasks that were not accepted yet, in order. */
-  readonly #waiting = new TaskList()
+  readonly #waiting = new TaskList<Task>()
   /** Deliveries that have not been answered, by number. */
   readonly #deliveries = new Map<number, Delivery>()
   /** Those among them that went to workers now lost, the oldest first. */
   readonly #lost = new Set<number>()
-  /** To whom something is to be sent at the end of this tick. */
-  readonly #touched = new Set<CrewMember>()
+  /** To whom something is to be sent at the end of this tick, and what. */
+  readonly #outgoing = new Map<CrewMember, Outgoing>()
   #unsettled = 0
   #bytes = 0
   #numbers = 0
@@ -155,7 +156,7 @@ export class Dispatcher {
   /** A worker is gone: what it had goes to others. Returns how many tasks that were. */
   left(address: string, member: CrewMember): number {
     this.crew.leave(address, member)
-    this.#touched.delete(member)
+    this.#outgoing.delete(member)
     const lost: Delivery[] = []
     for (const delivery of this.#deliveries.values()) {
       if (delivery.member === member && delivery.state !== "lost") lost.push(delivery)
@@ -218,8 +219,7 @@ export class Dispatcher {
     const { task, member } = delivery
     this.#withhold(delivery, "overdue")
     member.overdue++
-    member.withdrawn.push(delivery.number)
-    this.#touched.add(member)
+    this.#outgoingOf(member).withdrawn.push(delivery.number)
     this.crew.place(member)
     this.#stats.timeouts++
     this.#setup.events.emit("task:overdue", { id: task.id, attempt: delivery.attempt, worker: member.name })
@@ -256,8 +256,7 @@ export class Dispatcher {
     for (const delivery of task.deliveries) {
       if (delivery.state !== "out") continue
       this.#withhold(delivery, "withdrawn")
-      delivery.member.withdrawn.push(delivery.number)
-      this.#touched.add(delivery.member)
+      this.#outgoingOf(delivery.member).withdrawn.push(delivery.number)
       this.#schedule()
     }
     task.release?.()
@@ -340,8 +339,8 @@ export class Dispatcher {
   }
 
   #flush(): void {
-    for (const member of this.crew.expecting()) {
-      for (let own = member.mine.head; own !== undefined && member.room > 0; own = member.mine.head) {
+    for (const [member, mine] of this.crew.expecting()) {
+      for (let own = mine.head; own !== undefined && member.room > 0; own = mine.head) {
         const other = this.#free.head
         this.#give(other !== undefined && precedes(other, own) ? other : own, member)
       }
@@ -353,9 +352,9 @@ export class Dispatcher {
       for (let i = 0; i < next.share; i++) this.#give(this.#free.head as Task, next.member)
       this.crew.place(next.member)
     }
-    for (const member of this.#touched) {
-      this.#touched.delete(member)
-      this.#send(member)
+    for (const [member, outgoing] of this.#outgoing) {
+      this.#outgoing.delete(member)
+      this.#send(member, outgoing)
     }
   }
 
@@ -366,22 +365,31 @@ export class Dispatcher {
     task.deliveries = task.deliveries === NONE ? [delivery] : [...task.deliveries, delivery]
     this.#deliveries.set(delivery.number, delivery)
     member.held++
-    member.outgoing.push(delivery)
-    this.#touched.add(member)
+    this.#outgoingOf(member).deliveries.push(delivery)
     if (key !== "") this.crew.pin(key, member)
     if (timeout > 0) delivery.timer = setTimeout(() => this.#overdue(delivery), timeout)
     this.#stats.deliveries++
   }
 
-  #send(member: CrewMember): void {
+  #outgoingOf(member: CrewMember): Outgoing {
+    let outgoing = this.#outgoing.get(member)
+    if (outgoing === undefined) {
+      outgoing = { deliveries: [], withdrawn: [] }
+      this.#outgoing.set(member, outgoing)
+    }
+    return outgoing
+  }
+
+  #send(member: CrewMember, { deliveries, withdrawn }: Outgoing): void {
     const { epoch } = this.#setup
-    const { outgoing, withdrawn } = member
-    member.outgoing = []
-    member.withdrawn = []
-    for (let from = 0; from < outgoing.length; ) {
+    for (let from = 0; from < deliveries.length; ) {
       const tasks = []
-      for (let size = 0; from < outgoing.length && size < ENOUGH_IN_MESSAGE && tasks.length < MOST_IN_MESSAGE; from++) {
-        const { number, task, attempt, announced } = outgoing[from] as Delivery
+      for (
+        let size = 0;
+        from < deliveries.length && size < ENOUGH_IN_MESSAGE && tasks.length < MOST_IN_MESSAGE;
+        from++
+      ) {
+        const { number, task, attempt, announced } = deliveries[from] as Delivery
         const body = task.body as Frame
         tasks.push({ delivery: number, id: task.id, attempt, announce: announced, key: task.terms.key, body })
         size += body.length
@@ -392,6 +400,12 @@ export class Dispatcher {
       this.#setup.send(member, encodeCancel(epoch, withdrawn.slice(from, from + MOST_IN_MESSAGE)))
     }
   }
+}
+
+interface Outgoing {
+  readonly deliveries: Delivery[]
+  /** Numbers of deliveries that are not waited for any more. */
+  readonly withdrawn: number[]
 }
 
 function settled(): void {}

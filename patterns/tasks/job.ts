@@ -1,7 +1,7 @@
 // A task as its worker knows it: where it came from, and what its handler is told of it.
 
 import { type Frame, OptionError } from "brokerless"
-import type { Link } from "./link.ts"
+import type { Status } from "./wire.ts"
 
 /** What a handler is told besides the task. */
 export interface TaskContext {
@@ -18,8 +18,18 @@ export interface TaskContext {
 /** Does a task. What it throws goes back; with a property `permanent` that is true, it is not tried again. */
 export type TaskHandler<T, R> = (task: T, context: TaskContext) => R | Promise<R>
 
+/** Where a job comes from, and what it wants to be told of it. */
+export interface JobSource {
+  /** It is about to begin. */
+  announce(job: Job): void
+  /** It has begun. */
+  running(job: Job): void
+  /** It has ended. */
+  answer(job: Job, status: Status, body: Frame | undefined): void
+}
+
 export class Job implements TaskContext {
-  readonly link: Link
+  readonly link: JobSource
   readonly epoch: string
   /** By which the ventilator knows the delivery: a later one, when the task was delivered again meanwhile. */
   delivery: number
@@ -33,7 +43,7 @@ export class Job implements TaskContext {
   begun = 0
   #aborter: AbortController | undefined
 
-  constructor(link: Link, epoch: string, delivery: Delivered) {
+  constructor(link: JobSource, epoch: string, delivery: Delivered) {
     this.link = link
     this.epoch = epoch
     this.delivery = delivery.delivery

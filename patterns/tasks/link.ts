@@ -1,7 +1,7 @@
 // A worker's connection to one ventilator: what comes in, what goes out, and what is still owed to it.
 
 import { ClosedError, Dealer, type DealerOptions, type Frame } from "brokerless"
-import { Job } from "./job.ts"
+import { Job, type JobSource } from "./job.ts"
 import {
   type Answer,
   decodeFromVentilator,
@@ -28,7 +28,7 @@ export interface LinkHost {
   invalid(link: Link): void
 }
 
-export class Link {
+export class Link implements JobSource {
   readonly endpoint: string
   readonly #host: LinkHost
   readonly #dealer: Dealer

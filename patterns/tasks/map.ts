@@ -2,7 +2,7 @@
 
 import { AbortError, OptionError } from "brokerless"
 import { flag, oneOf, type Settings, settle, whole } from "../settings.ts"
-import type { RunOptions } from "./ventilator.ts"
+import type { RunOptions } from "./run-options.ts"
 
 /** How an iterable of tasks is done. What `RunOptions` says holds for each of them. */
 export interface MapOptions<T> extends Omit<RunOptions, "key"> {
@@ -12,7 +12,7 @@ export interface MapOptions<T> extends Omit<RunOptions, "key"> {
   readonly order?: "completion" | "input" | undefined
   /** Tasks that may be taken ahead of the loop. Default 1024. */
   readonly ahead?: number | undefined
-  /** Goes on when a task is given up, without a result for it; the dead letter callback still gets it. Default false. */
+  /** Goes on when a task is given up, without a result for it; the dead letter callback has it. Default false. */
   readonly skipFailed?: boolean | undefined
 }
 

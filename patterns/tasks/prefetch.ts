@@ -1,5 +1,5 @@
-// How many tasks a worker asks for beyond those that it does: as many as it will have done in a little while, so that it
-// does not wait for the next, and does not hold what others could do.
+// How many tasks a worker asks for beyond those that it does: as many as it will have done in a little while, so that
+// it does not wait for the next, and does not hold what others could do.
 
 /** Tasks that are asked for beyond those being done, at most. */
 export const MOST_PREFETCHED = 1024

@@ -1,26 +1,34 @@
 // Tasks that wait, by priority and, within one, by age. Linked through the tasks themselves, so that any of them can
 // leave at any time and leaves nothing behind.
 
-import type { Task } from "./task.ts"
+/** What can wait in a row, and its place in it. */
+export interface Queueable<Item extends Queueable<Item>> {
+  /** The older, the lower. */
+  readonly id: number
+  readonly terms: { readonly priority: number }
+  list: TaskList<Item> | undefined
+  before: Item | undefined
+  behind: Item | undefined
+}
 
 /** Tasks in a row. */
-export class TaskList {
-  first: Task | undefined
-  last: Task | undefined
+export class TaskList<Item extends Queueable<Item>> {
+  first: Item | undefined
+  last: Item | undefined
   length = 0
 
-  push(task: Task): void {
+  push(task: Item): void {
     this.#insert(task, this.last)
   }
 
   /** By age: where a task goes that has waited before. */
-  restore(task: Task): void {
-    let before: Task | undefined
+  restore(task: Item): void {
+    let before: Item | undefined
     for (let next = this.first; next !== undefined && next.id < task.id; next = next.behind) before = next
     this.#insert(task, before)
   }
 
-  remove(task: Task): void {
+  remove(task: Item): void {
     const { before, behind } = task
     if (before === undefined) this.first = behind
     else before.behind = behind
@@ -32,7 +40,7 @@ export class TaskList {
     this.length--
   }
 
-  #insert(task: Task, before: Task | undefined): void {
+  #insert(task: Item, before: Item | undefined): void {
     const behind = before === undefined ? this.first : before.behind
     task.list = this
     task.before = before
@@ -46,8 +54,8 @@ export class TaskList {
 }
 
 /** A list for each priority that is in use, the highest first. */
-export class TaskQueue {
-  readonly #levels: { readonly priority: number; readonly list: TaskList }[] = []
+export class TaskQueue<Item extends Queueable<Item>> {
+  readonly #levels: { readonly priority: number; readonly list: TaskList<Item> }[] = []
 
   get length(): number {
     let length = 0
@@ -56,7 +64,7 @@ export class TaskQueue {
   }
 
   /** The one that is next. */
-  get head(): Task | undefined {
+  get head(): Item | undefined {
     for (let i = 0; i < this.#levels.length; i++) {
       const first = this.#levels[i]?.list.first
       if (first !== undefined) return first
@@ -64,27 +72,27 @@ export class TaskQueue {
     return undefined
   }
 
-  push(task: Task): void {
+  push(task: Item): void {
     this.#listOf(task.terms.priority).push(task)
   }
 
   /** Among those of its priority, by age. */
-  restore(task: Task): void {
+  restore(task: Item): void {
     this.#listOf(task.terms.priority).restore(task)
   }
 
   /** All of them, in their order; whoever is shown may leave. */
-  *[Symbol.iterator](): IterableIterator<Task> {
+  *[Symbol.iterator](): IterableIterator<Item> {
     for (const { list } of [...this.#levels]) {
       for (let task = list.first; task !== undefined; ) {
-        const next: Task | undefined = task.behind
+        const next: Item | undefined = task.behind
         yield task
         task = next
       }
     }
   }
 
-  #listOf(priority: number): TaskList {
+  #listOf(priority: number): TaskList<Item> {
     const levels = this.#levels
     let i = 0
     while (i < levels.length && (levels[i]?.priority as number) > priority) i++
@@ -96,14 +104,14 @@ export class TaskQueue {
       levels.splice(j, 1)
       if (j < i) i--
     }
-    const list = new TaskList()
+    const list = new TaskList<Item>()
     levels.splice(i, 0, { priority, list })
     return list
   }
 }
 
 /** Whether one is to be handed out before the other. */
-export function precedes(task: Task, other: Task): boolean {
+export function precedes<Item extends Queueable<Item>>(task: Item, other: Item): boolean {
   const { priority } = task.terms
   return priority === other.terms.priority ? task.id < other.id : priority > other.terms.priority
 }

@@ -1,8 +1,9 @@
 // A task as its ventilator knows it, from its acceptance to its end, and one delivery of it to a worker.
 
 import type { Frame } from "brokerless"
-import type { CrewMember } from "./crew.ts"
-import type { TaskList } from "./task-queue.ts"
+import type { CrewMember } from "./crew-member.ts"
+import { hashOf } from "./hash.ts"
+import type { Queueable, TaskList } from "./task-queue.ts"
 
 /** How a task ended; `undefined` as long as it has not. */
 export type Ending = "done" | "failed" | "cancelled"
@@ -17,7 +18,7 @@ export interface TaskTerms {
   readonly retries: number
 }
 
-export class Task {
+export class Task implements Queueable<Task> {
   readonly id: number
   readonly terms: TaskTerms
   /** Of the key, for choosing its worker. */
@@ -40,7 +41,7 @@ export class Task {
   /** Takes back what was asked of its signal. */
   release: (() => void) | undefined
   // Its place in a queue.
-  list: TaskList | undefined
+  list: TaskList<Task> | undefined
   before: Task | undefined
   behind: Task | undefined
 
@@ -90,10 +91,3 @@ export class Delivery {
 export const NONE: readonly Delivery[] = []
 
 function nothing(): void {}
-
-/** FNV-1a over the characters of a text. */
-export function hashOf(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return hash >>> 0
-}

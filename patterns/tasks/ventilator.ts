@@ -16,10 +16,11 @@ import {
 import { Emitter } from "../emitter.ts"
 import { type Settings, settle, whole } from "../settings.ts"
 import { CODEC, type CodecArguments, encodeWith, SOCKET, socketOptions } from "./codecs.ts"
-import { CrewMember } from "./crew.ts"
+import { CrewMember } from "./crew-member.ts"
 import { Dispatcher } from "./dispatcher.ts"
 import { type MapOptions, mapTasks } from "./map.ts"
 import type { Progress } from "./progress.ts"
+import type { RunOptions } from "./run-options.ts"
 import { Task, type TaskTerms } from "./task.ts"
 import { type DeadLetter, VENTILATOR_EVENTS, type VentilatorEvents } from "./ventilator-events.ts"
 import { VentilatorStats } from "./ventilator-stats.ts"
@@ -27,23 +28,6 @@ import { decodeFromWorker, LONGEST_KEY, type Ready, TOKEN, tokenOf } from "./wir
 
 /** Milliseconds that a timer can count. */
 const LONGEST_TIMEOUT = 0x7fff_ffff
-
-/** What can be asked for one task. */
-export interface RunOptions {
-  /** Those of a higher one go first. Whole numbers from -128 to 127. Default 0. */
-  readonly priority?: number | undefined
-  /** Tasks of one key go to one worker, for as long as it lives and is not stuck. At most 255 octets. Default: none. */
-  readonly key?: string | undefined
-  /**
-   * Milliseconds for one attempt, from the moment at which a worker is given the task. Then it goes to another worker,
-   * and the first is told to stop. 0 = no limit. Default: the ventilator's own.
-   */
-  readonly timeout?: number | undefined
-  /** How often it is tried again after an attempt that failed. Default: the ventilator's own. */
-  readonly retries?: number | undefined
-  /** Cancels the task. */
-  readonly signal?: AbortSignal | undefined
-}
 
 /** What a ventilator can be told at its start, besides the codec. */
 export interface VentilatorOptions<Task = unknown> {

@@ -172,7 +172,7 @@ describe("a worker process that is asked to end", () => {
 })
 
 describe("many deaths", () => {
-  it("lose nothing: each task is done at least once, answered once, and what was done twice is accounted for", async () => {
+  it("lose nothing: each task is done at least once and answered once, and what was done twice is told", async () => {
     const { seed, chance } = chances()
     await using ventilator = open({ timeout: 2000, retries: 1000, highWaterMark: 300 })
     const endpoint = await ventilator.bind("ipc://*")

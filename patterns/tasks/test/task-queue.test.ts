@@ -19,7 +19,7 @@ describe("TaskQueue", () => {
     )
     fc.assert(
       fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
-        const queue = new TaskQueue()
+        const queue = new TaskQueue<Task>()
         let waiting: Task[] = []
         const taken: Task[] = []
         let ids = 0
