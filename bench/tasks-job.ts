@@ -5,7 +5,7 @@ import type { Codec } from "brokerless"
 
 const octets = Buffer.alloc(64 * 1024, "brokerless")
 
-/** 0: as good as nothing. Else some milliseconds of hashing. */
+/** 0: as good as nothing. Else hashing that takes a few milliseconds. */
 export function job(task: number): number {
   if (task === 0) return task + 1
   let digest = octets.subarray(0, 32)

@@ -28,7 +28,7 @@ interface Contender {
 
 const JOBS: readonly { readonly name: string; readonly task: number; readonly unit: string }[] = [
   { name: "tiny: n → n + 1", task: 0, unit: "tasks/s" },
-  { name: "hash: some 3 ms of SHA-256", task: 1, unit: "tasks/s" },
+  { name: "hash: SHA-256 of 2.5 MiB", task: 1, unit: "tasks/s" },
 ]
 const CONTENDERS: readonly Contender[] = [
   { name: "tasks over ipc", open: () => tasksPool("ipc://*", threads) },

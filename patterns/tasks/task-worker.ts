@@ -24,7 +24,7 @@ import { SinkLink } from "./sink-link.ts"
 import { DONE, FAILED, FAILED_FOR_GOOD, RETURNED, SUNK, TOKEN } from "./wire.ts"
 
 /** For how long handlers may run one after the other before the event loop gets its turn, in ms. */
-const BURST_MS = 1
+const BURST_MS = 2
 
 /** What a worker can be told at its start, besides the codec. */
 export interface TaskWorkerOptions {
