@@ -90,6 +90,11 @@ const LINES: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     "logger: 10000 of 10000 readings",
     "display: less than half of them drawn, the rest conflated",
     "display: 100 sensors, all at their newest reading",
+  "15-task-fanout": [
+    "doomed is gone, and had work",
+    "13 was given up after 3 attempts: thirteen is unlucky",
+    "499 done, 1 failed, 0 done twice",
+    "the sum of all squares but one is 41791581, as it must be",
   ],
 }
 

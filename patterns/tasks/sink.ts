@@ -1,0 +1,216 @@
+// Where results go that are not to go back to the ventilator: workers send them here, each until it has been taken.
+
+import { ClosedError, type Codec, type Frame, type Peer, Router, type RouterOptions } from "brokerless"
+import { Emitter } from "../emitter.ts"
+import { type Settings, settle, whole } from "../settings.ts"
+import { CODEC, SOCKET, socketOptions } from "./codecs.ts"
+import { decodeResults, encodeTaken, type ResultParcel } from "./wire.ts"
+
+/** What a sink can be told at its start, besides the codec. */
+export interface SinkOptions {
+  /** Results whose coming twice would be noticed. Default 100 000. */
+  readonly remembered?: number | undefined
+  /** Options of the Router behind it. */
+  readonly socket?: RouterOptions | undefined
+}
+
+/** A result, and of what. */
+export interface SunkResult<R> {
+  readonly result: R
+  /** The number of the task at its ventilator. */
+  readonly id: number
+  /** The ventilator: 16 hexadecimal digits, the same for as long as it lives. */
+  readonly ventilator: string
+  readonly key: string | undefined
+}
+
+/** What happens at a sink. */
+export type SinkEvents = {
+  /** A result came that had been taken before; it is not handed out again. */
+  readonly "result:duplicate": { readonly id: number; readonly ventilator: string }
+  /** A result came that the codec could not decode; it is not handed out. */
+  readonly "result:invalid": { readonly id: number; readonly ventilator: string; readonly error: unknown }
+  /** A peer sent what is no message of this protocol, and was parted with. */
+  readonly "message:invalid": { readonly address: string }
+}
+
+/** Counters of a sink. */
+export class SinkStats {
+  /** Results that were handed out. */
+  received = 0
+  /** Results that came again. */
+  duplicates = 0
+  /** Results that did not decode, and messages that are none of this protocol. */
+  invalid = 0
+}
+
+type AllOptions = SinkOptions & { readonly codec?: unknown }
+
+const SETTINGS: Settings<AllOptions> = {
+  remembered: whole("results", 100_000, 1),
+  codec: CODEC,
+  socket: SOCKET,
+}
+
+const EVENTS: readonly (keyof SinkEvents & string)[] = ["result:duplicate", "result:invalid", "message:invalid"]
+
+interface Arrival {
+  readonly address: Frame
+  readonly parcel: ResultParcel
+}
+
+/** Decodes what it receives. */
+interface Decoder<R> {
+  decode(frame: Frame): R
+}
+
+/** A sink only receives, so of its codec only that half matters. */
+type SinkArguments<R> =
+  | [options: SinkOptions & { readonly codec: Decoder<R> & Partial<Codec<never, R>> }]
+  | ([Frame] extends [R] ? [options?: SinkOptions & { readonly codec?: undefined }] : never)
+
+/**
+ * Collects the results of workers that name it as their `sink`. The ventilator is told that a task is done only when
+ * its result has been taken here, that is, when the loop asks for the next.
+ */
+export class Sink<R = Frame> implements AsyncDisposable {
+  /** Counters. */
+  readonly stats: SinkStats = new SinkStats()
+  /** What happens, as it happens. */
+  readonly events: Emitter<SinkEvents> = new Emitter(EVENTS)
+  readonly #router: Router
+  readonly #codec: Decoder<R> | undefined
+  readonly #remembered: number
+  /** Results that were taken: of which ventilator, and which. */
+  readonly #seen = new Set<string>()
+  readonly #peers = new Map<string, Peer>()
+  /** What was taken in this tick, by the address of its worker. */
+  readonly #taken = new Map<Frame, number[]>()
+  /** Results of the message that was received last, and whose they are. */
+  readonly #arrived: Arrival[] = []
+
+  /** @throws OptionError for an option that does not exist or is not accepted */
+  constructor(...[options]: SinkArguments<R>) {
+    const settings = settle("Sink", SETTINGS, options as AllOptions | undefined)
+    this.#codec = settings.codec as Decoder<R> | undefined
+    this.#remembered = settings.remembered
+    this.#router = new Router({
+      linger: 1000,
+      ...socketOptions("Sink", settings.socket as RouterOptions | undefined),
+      sendHighWaterMark: 0,
+      sendHighWaterMarkBytes: 0,
+    })
+    this.#router.events.on("peer:join", ({ peer }) => this.#peers.set(keyOf(peer.routingId), peer))
+    this.#router.events.on("peer:leave", ({ peer }) => this.#peers.delete(keyOf(peer.routingId)))
+  }
+
+  /**
+   * Lets workers come in at `endpoint`.
+   *
+   * @returns the endpoint really bound
+   * @throws EndpointError, ClosedError (as rejections)
+   */
+  bind(endpoint: string): Promise<string> {
+    return this.#router.bind(endpoint)
+  }
+
+  /**
+   * Results until the sink closes, each once as far as it is remembered. A result counts as taken when the loop asks
+   * for the next one, or is left. Leaving the loop leaves the sink open; another one goes on where it stopped.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<SunkResult<R>, undefined> {
+    for (let next = await this.#next(); next !== undefined; next = await this.#next()) {
+      const result = this.#open(next.parcel)
+      try {
+        if (result !== undefined) yield result
+      } finally {
+        this.#take(next)
+      }
+    }
+    return undefined
+  }
+
+  /** Closes it: what was not taken stays with the workers. */
+  async close(): Promise<void> {
+    this.#flush()
+    await this.#router.close()
+    this.events.close()
+  }
+
+  /** Closes the sink at the end of the block of an `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** The next result that arrived, or nothing when the sink is closed. */
+  async #next(): Promise<Arrival | undefined> {
+    for (;;) {
+      if (this.#router.closed) return undefined
+      const arrived = this.#arrived.shift()
+      if (arrived !== undefined) return arrived
+      let message: Frame[]
+      try {
+        message = await this.#router.receive()
+      } catch (error) {
+        if (error instanceof ClosedError) return undefined
+        throw error
+      }
+      const [address, ...frames] = message as [Frame, ...Frame[]]
+      const said = decodeResults(frames)
+      if (said === undefined) this.#expel(address)
+      else for (const parcel of said.results) this.#arrived.push({ address, parcel })
+    }
+  }
+
+  /** What is to be handed out of it; nothing if it was before, or cannot be. */
+  #open({ epoch, id, key, body }: ResultParcel): SunkResult<R> | undefined {
+    const ventilator = Buffer.from(epoch, "latin1").toString("hex")
+    if (this.#seen.has(`${epoch}${id}`)) {
+      this.stats.duplicates++
+      this.events.emit("result:duplicate", { id, ventilator })
+      return undefined
+    }
+    try {
+      const result = (this.#codec === undefined ? body : this.#codec.decode(body)) as R
+      this.stats.received++
+      return { result, id, ventilator, key: key === "" ? undefined : key }
+    } catch (error) {
+      this.stats.invalid++
+      this.events.emit("result:invalid", { id, ventilator, error })
+      return undefined
+    }
+  }
+
+  #take({ address, parcel: { epoch, id, token } }: Arrival): void {
+    this.#seen.add(`${epoch}${id}`)
+    if (this.#seen.size > this.#remembered) this.#seen.delete(this.#seen.values().next().value as string)
+    const taken = this.#taken.get(address)
+    if (taken !== undefined) {
+      if (taken.push(token) === 256) this.#flush()
+      return
+    }
+    if (this.#taken.size === 0) process.nextTick(() => this.#flush())
+    this.#taken.set(address, [token])
+  }
+
+  #flush(): void {
+    if (this.#router.closed) return
+    for (const [address, tokens] of this.#taken) {
+      this.#taken.delete(address)
+      // A worker that is gone says it all again when it is back.
+      this.#router.trySend([address, ...encodeTaken(tokens)])
+    }
+  }
+
+  #expel(address: Frame): void {
+    this.stats.invalid++
+    const peer = this.#peers.get(keyOf(address))
+    if (peer === undefined) return
+    this.events.emit("message:invalid", { address: peer.address })
+    peer.disconnect()
+  }
+}
+
+function keyOf(address: Frame): string {
+  return address.toString("latin1")
+}
