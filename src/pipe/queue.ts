@@ -13,7 +13,8 @@ const COUNTER_LIMIT = 2 ** 30
 /**
  * How much a queue may hold. `messages` may be Infinity; a queue below both marks takes one more of any size. An empty
  * one takes a message even where the budget of its socket is exhausted: otherwise what fills the budget one way could
- * keep out the very messages the other way that would empty it.
+ * keep out the very messages the other way that would empty it. A socket may set other marks while queues are in use:
+ * they are asked for every time.
  */
 export interface Marks {
   readonly messages: number
@@ -22,8 +23,6 @@ export interface Marks {
 
 export class MessageQueue {
   readonly marks: Marks
-  /** Once full, a queue counts as having room again when it holds no more than this. */
-  readonly lowMark: number
   /** Octets charged. */
   bytes = 0
   readonly #budget: Budget
@@ -37,9 +36,14 @@ export class MessageQueue {
 
   constructor(marks: Marks, budget: Budget) {
     this.marks = marks
-    // A wake-up for every single message would cost more than the message; small queues need the precision.
-    this.lowMark = marks.messages > 16 ? Math.floor(marks.messages / 2) : marks.messages - 1
     this.#budget = budget
+  }
+
+  /** Once full, a queue counts as having room again when it holds no more than this. */
+  get lowMark(): number {
+    const { messages } = this.marks
+    // A wake-up for every single message would cost more than the message; small queues need the precision.
+    return messages > 16 ? Math.floor(messages / 2) : messages - 1
   }
 
   get length(): number {

@@ -55,7 +55,7 @@ const UNLIMITED = Number.POSITIVE_INFINITY
 
 export class Hub implements SocketHost, PipeOwner {
   readonly type: SocketType
-  readonly options: Readonly<ResolvedOptions>
+  options: Readonly<ResolvedOptions>
   readonly monitor: Monitor = new Monitor()
   readonly stats: SocketStats
   readonly budget: Budget
@@ -93,16 +93,7 @@ export class Hub implements SocketHost, PipeOwner {
     this.options = options
     this.budget = new Budget(options.maxBufferedBytes || UNLIMITED)
     this.stats = new SocketStats(() => this.#queued())
-    this.marks = {
-      outbound: {
-        messages: options.conflate ? UNLIMITED : options.sendHighWaterMark || UNLIMITED,
-        bytes: options.sendHighWaterMarkBytes || UNLIMITED,
-      },
-      inbound: {
-        messages: options.conflate ? UNLIMITED : options.receiveHighWaterMark || UNLIMITED,
-        bytes: options.receiveHighWaterMarkBytes || UNLIMITED,
-      },
-    }
+    this.marks = marksOf(options)
     this.#pipeSetup = {
       owner: this,
       outbound: this.marks.outbound,
@@ -117,6 +108,21 @@ export class Hub implements SocketHost, PipeOwner {
   follow(pattern: Pattern): void {
     this.#pattern = pattern
     this.intake = pattern.intake?.bind(pattern)
+  }
+
+  /**
+   * Takes other options. Marks apply at once, whatever is asked for at every use from its next use on, and the rest to
+   * endpoints and connections that are made from now on.
+   */
+  reconfigure(options: Readonly<ResolvedOptions>): void {
+    this.options = options
+    const { outbound, inbound } = marksOf(options)
+    Object.assign(this.marks.outbound, outbound)
+    Object.assign(this.marks.inbound, inbound)
+    for (const pipe of [...this.ready, ...this.#connections.map((each) => each.pipe)]) {
+      pipe.relieve()
+      if (pipe.inbound.relieved) pipe.link?.resume()
+    }
   }
 
   // ── endpoints ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -511,6 +517,20 @@ export class Hub implements SocketHost, PipeOwner {
     for (const { pipe } of this.#connections) if (pipe.state === "waiting") messages += pipe.outbound.length
     for (const { pipe } of this.#lingering.keys()) if (pipe.state === "waiting") messages += pipe.outbound.length
     return { messages, bytes: this.budget.bytes }
+  }
+}
+
+function marksOf(options: Readonly<ResolvedOptions>): { outbound: Marks; inbound: Marks } {
+  const { conflate } = options
+  return {
+    outbound: {
+      messages: conflate ? UNLIMITED : options.sendHighWaterMark || UNLIMITED,
+      bytes: options.sendHighWaterMarkBytes || UNLIMITED,
+    },
+    inbound: {
+      messages: conflate ? UNLIMITED : options.receiveHighWaterMark || UNLIMITED,
+      bytes: options.receiveHighWaterMarkBytes || UNLIMITED,
+    },
   }
 }
 

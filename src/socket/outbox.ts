@@ -71,10 +71,9 @@ export class Outbox<S> {
       if (options !== undefined) checkWait(options)
       if (this.#closed) throw new ClosedError("The socket is closed")
       const message = this.#setup.encode(value)
-      const verdict = this.#try(message, value)
-      if (verdict === ACCEPTED) return this.pace.spent() ? inNextTurn() : DONE
-      if (verdict === ACCEPTED_SLOWLY) return inNextTurn()
-      if (verdict === ACCEPTED_RESTING) return inRestingTurn()
+      const verdict = this.attempt(message, value)
+      const settled = this.accepted(verdict)
+      if (settled !== undefined) return settled
       const timeout = options?.timeout ?? this.#setup.timeout
       const parcel = { message, subject: value }
       return this.#lineOf(verdict).wait(parcel, timeout, options?.signal, "No peer could take the message")
@@ -83,9 +82,28 @@ export class Outbox<S> {
     }
   }
 
+  /** Offers a message that is frames already; nobody waits for what becomes of it. */
+  attempt(message: Message, subject: unknown): Verdict {
+    // Whoever comes later waits behind those who wait for anybody; a line for one peer is judged by that peer's room.
+    if (this.#count.waiting > 0 && this.#anybody.length > 0) return NOBODY
+    return this.#setup.offer(message, subject)
+  }
+
+  /** What the sender of an accepted message is to wait for, for the sake of others; undefined if it was not accepted. */
+  accepted(verdict: Verdict): Promise<void> | undefined {
+    if (verdict === ACCEPTED) return this.pace.spent() ? inNextTurn() : DONE
+    if (verdict === ACCEPTED_SLOWLY) return inNextTurn()
+    return verdict === ACCEPTED_RESTING ? inRestingTurn() : undefined
+  }
+
+  /** Waits with a message that {@link Outbox.attempt} could not place. */
+  wait(message: Message, subject: unknown, verdict: Verdict, timeout: number): Promise<void> {
+    return this.#lineOf(verdict).wait({ message, subject }, timeout, undefined, "No peer could take the message")
+  }
+
   trySend(value: S): boolean {
     if (this.#closed) throw new ClosedError("The socket is closed")
-    const verdict = this.#try(this.#setup.encode(value), value)
+    const verdict = this.attempt(this.#setup.encode(value), value)
     return isAccepted(verdict)
   }
 
@@ -140,12 +158,6 @@ export class Outbox<S> {
     this.#anybody.failAll(error)
     for (const line of this.#lines.values()) line.failAll(error)
     this.#lines.clear()
-  }
-
-  #try(message: Message, subject: unknown): Verdict {
-    // Whoever comes later waits behind those who wait for anybody; a line for one peer is judged by that peer's room.
-    if (this.#count.waiting > 0 && this.#anybody.length > 0) return NOBODY
-    return this.#setup.offer(message, subject)
   }
 
   #lineOf(verdict: Verdict): Line {

@@ -14,6 +14,9 @@ import type { WaitOptions } from "./waiting.ts"
 /** How the parts of a socket reach its hub, which applications never see. */
 export let hubOf: (socket: Socket) => Hub
 
+/** Gives an open socket other options, all of them at once: see {@link Hub.reconfigure}. Throws {@link OptionError}. */
+export let reconfigure: (socket: Socket, options: object) => void
+
 /** How a socket is closed. */
 export interface CloseOptions {
   /** Milliseconds for which what was accepted goes on being sent; -1 = until all is. Default: the option `linger`. */
@@ -31,6 +34,10 @@ export abstract class Socket implements AsyncDisposable {
 
   static {
     hubOf = (socket) => socket.#hub
+    reconfigure = (socket, options) => {
+      socket.#hub.reconfigure(resolveOptions(socket.#class, options))
+      socket.#options = undefined
+    }
   }
 
   /** @internal */

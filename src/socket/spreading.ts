@@ -14,7 +14,9 @@ export interface Spreading {
 
 export function spreading(hub: Hub, coding: Coding): Spreading {
   const distribution: Distribution = new Distribution({
-    options: hub.options,
+    get options() {
+      return hub.options
+    },
     marks: hub.marks.outbound,
     budget: hub.budget,
     replaced: (pipe) => hub.dropped("replaced", 1, pipe),

@@ -8,7 +8,7 @@ import type { Asker, Asking, Question } from "./asking.ts"
 
 export class LockStep implements Asker {
   readonly #asking: Asking
-  readonly #relaxed: boolean
+  readonly #relaxed: () => boolean
   #state: "idle" | "asked" | "answered" = "idle"
   #question: Question | undefined
   /** Why there will be no answer; the next receive is told. */
@@ -17,7 +17,7 @@ export class LockStep implements Asker {
   /** Takes back a question that still waits for a peer. */
   withdraw: ((question: Question, error: Error) => void) | undefined
 
-  constructor(asking: Asking, relaxed: boolean) {
+  constructor(asking: Asking, relaxed: () => boolean) {
     this.#asking = asking
     this.#relaxed = relaxed
   }
@@ -25,7 +25,7 @@ export class LockStep implements Asker {
   /** Begins a request. Throws {@link StateError} when one is under way, unless the socket is relaxed about that. */
   ask(body: Message, subject: unknown): Question {
     if (this.#state !== "idle") {
-      if (!this.#relaxed) {
+      if (!this.#relaxed()) {
         throw new StateError(
           "A Request has to receive the answer before it sends again (or use request(), or relaxed: true)",
         )
@@ -46,7 +46,7 @@ export class LockStep implements Asker {
   }
 
   get canSend(): boolean {
-    return this.#state === "idle" || this.#relaxed
+    return this.#state === "idle" || this.#relaxed()
   }
 
   /** Whether the answer may be handed out. */

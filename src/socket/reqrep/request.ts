@@ -35,9 +35,11 @@ export class Request<S = MessageLike, R = Same<MessageLike, S, Message, S>> exte
     const hub = hubOf(this)
     const coding = valueCoding(hub)
     const asking = new Asking(hub)
-    const lockStep = new LockStep(asking, hub.options.relaxed)
+    const lockStep = new LockStep(asking, () => hub.options.relaxed)
     const distribution = new Distribution({
-      options: hub.options,
+      get options() {
+        return hub.options
+      },
       marks: hub.marks.outbound,
       budget: hub.budget,
       replaced: (pipe) => hub.dropped("replaced", 1, pipe),
