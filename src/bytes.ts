@@ -75,6 +75,24 @@ export function clone(source: Uint8Array): Bytes {
   return bytes
 }
 
+/** Small copies lie side by side in memory of this size. */
+const POOL = 8 * 1024
+let pool: Bytes = EMPTY
+let pooled = 0
+
+/** A copy of few octets, which may share its memory with other such copies. */
+export function cloneSmall(source: Uint8Array): Bytes {
+  const { length } = source
+  if (pooled + length > pool.length) {
+    pool = allocate(POOL)
+    pooled = 0
+  }
+  const bytes = view(pool.buffer, pool.byteOffset + pooled, length)
+  pooled += length
+  for (let i = 0; i < length; i++) bytes[i] = source[i] as number
+  return bytes
+}
+
 /** UTF-8. */
 export function fromString(text: string): Bytes {
   return Memory.from(text)

@@ -57,6 +57,15 @@ export function parseKeyPair(maker: string, publicKey: unknown, secretKey: unkno
   throw new OptionError("security", `${maker}: publicKey and secretKey must belong to each other, these do not`)
 }
 
+/** The public key of a secret one, in Z85. Throws {@link OptionError} for what is no key. */
+export function publicKeyOf(secretKey: unknown): string {
+  const secret = parseKey("secretKey", secretKey)
+  const der = concat([PRIVATE_DER, secret])
+  const derived = publicOctets(createPublicKey(createPrivateKey({ key: der, format: "der", type: "pkcs8" })))
+  der.fill(0)
+  return encodeZ85(derived)
+}
+
 function publicOctets(key: KeyObject): Bytes {
   return key.export({ format: "der", type: "spki" }).subarray(-KEY)
 }

@@ -21,6 +21,15 @@ export function overStreams(streams: StreamTransport): Transport {
       acceptor.opened(await streams.listen(endpoint, host.options, acceptor))
       return acceptor
     },
+    bindNow(endpoint: Endpoint, host: SocketHost): Binding | undefined {
+      // Who comes before the security is ready is refused, and comes again.
+      void host.options.security?.prepare?.()
+      const acceptor = new Acceptor(host, mechanismOf(host), sharedOf(host))
+      const listener = streams.listenNow?.(endpoint, host.options, acceptor)
+      if (listener === undefined) return undefined
+      acceptor.opened(listener)
+      return acceptor
+    },
     connect(endpoint: Endpoint, host: SocketHost, routingId: Bytes | undefined): Connection {
       return new Connector(streams, endpoint, host, routingId, mechanismOf(host), sharedOf(host))
     },

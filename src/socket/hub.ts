@@ -153,6 +153,24 @@ export class Hub implements SocketHost, PipeOwner {
     }
   }
 
+  /** As {@link Hub.bind}, at once; undefined where the transport cannot. Throws what `bind` rejects with. */
+  bindNow(text: string): string | undefined {
+    this.checkOpen()
+    const endpoint = parseEndpoint(text, "bind")
+    try {
+      const binding = transportOf(endpoint).bindNow?.(endpoint, this)
+      if (binding === undefined) return undefined
+      this.#forlorn = undefined
+      this.#bindings.push({ given: text, binding })
+      this.#hold()
+      this.monitor.emit({ type: "bind", endpoint: binding.endpoint })
+      return binding.endpoint
+    } catch (error) {
+      this.monitor.emit({ type: "bind:error", endpoint: text, error: error as Error })
+      throw error
+    }
+  }
+
   connect(text: string, routingId: Bytes | undefined): void {
     this.checkOpen()
     const endpoint = parseEndpoint(text, "connect")
@@ -351,6 +369,11 @@ export class Hub implements SocketHost, PipeOwner {
   unref(): void {
     this.#refd = false
     this.#hold()
+  }
+
+  /** Hands to the system what it takes at once of what is queued. */
+  flush(): void {
+    for (const pipe of this.ready) pipe.link?.flush(true)
   }
 
   close(linger: number): Promise<void> {

@@ -18,18 +18,7 @@ export function openServer(
   handler: ListenerHandler,
 ): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer({ allowHalfOpen: true }, (socket) => {
-      const refusal = crowded(socket)
-      if (refusal !== undefined) {
-        // Its descriptor is free again before the next is accepted.
-        socket.destroy()
-        handler.failed(refusal)
-        return
-      }
-      const address = welcome(socket)
-      if (address === undefined) socket.destroy()
-      else handler.accepted(new NetStream(socket, address))
-    })
+    const server = newServer(crowded, welcome, handler)
     server.once("error", reject)
     // Exclusive: a worker of a cluster must not share the port through the primary, nor have its path bound by it.
     server.listen({ ...where, exclusive: true }, () => {
@@ -37,6 +26,26 @@ export function openServer(
       server.on("error", (error) => handler.failed(error))
       resolve(server)
     })
+  })
+}
+
+/** A server that does not listen yet; see {@link openServer}. */
+export function newServer(
+  crowded: (socket: Socket) => EndpointError | undefined,
+  welcome: (socket: Socket) => string | undefined,
+  handler: ListenerHandler,
+): Server {
+  return createServer({ allowHalfOpen: true }, (socket) => {
+    const refusal = crowded(socket)
+    if (refusal !== undefined) {
+      // Its descriptor is free again before the next is accepted.
+      socket.destroy()
+      handler.failed(refusal)
+      return
+    }
+    const address = welcome(socket)
+    if (address === undefined) socket.destroy()
+    else handler.accepted(new NetStream(socket, address))
   })
 }
 

@@ -3,17 +3,18 @@
 
 import { lookup } from "node:dns"
 import { lookup as resolve } from "node:dns/promises"
-import { type AddressInfo, isIP, isIPv4, Socket, type TcpSocketConnectOpts } from "node:net"
+import { type AddressInfo, isIP, isIPv4, type Server, Socket, type TcpSocketConnectOpts } from "node:net"
 import { type Endpoint, formatTcp, type TcpEndpoint } from "../endpoint.ts"
+import { listenAtOnce } from "./listen-at-once.ts"
 import { checkFamily, localAddress } from "./local-address.ts"
 import { NetAttempt } from "./net-attempt.ts"
 import { asEndpointError, cannot } from "./net-error.ts"
-import { NetListener, openServer } from "./net-listener.ts"
+import { NetListener, newServer, openServer } from "./net-listener.ts"
 import { crowding } from "./open-files.ts"
 import type { Attempt, AttemptHandler, Listener, ListenerHandler, StreamOptions, StreamTransport } from "./transport.ts"
 
 /** Streams over TCP. Names mean their IPv4 address first; connecting falls back to the other ones. */
-export const tcp: StreamTransport = { name: "tcp", listen, connect }
+export const tcp: StreamTransport = { name: "tcp", listen, listenNow, connect }
 
 async function listen(endpoint: Endpoint, options: StreamOptions, handler: ListenerHandler): Promise<Listener> {
   const { text, host, port } = ofTcp(endpoint)
@@ -28,12 +29,36 @@ async function listen(endpoint: Endpoint, options: StreamOptions, handler: Liste
       (socket) => welcome(socket, options),
       handler,
     )
-    const bound = server.address() as AddressInfo
-    // `*` is reported as what everybody on this machine can connect to, those who know IPv4 only included.
-    return new NetListener(formatTcp(address === "*" ? "0.0.0.0" : bound.address, bound.port), server)
+    return listenerOf(server, address)
   } catch (error) {
     throw asEndpointError("bind", text, error as NodeJS.ErrnoException)
   }
+}
+
+/** What every system means by this name, so that no resolver has to be asked. */
+const LOCALHOST = "localhost"
+
+/** A name of another host, which has to be resolved, cannot be listened at at once. */
+function listenNow(endpoint: Endpoint, options: StreamOptions, handler: ListenerHandler): Listener | undefined {
+  const { text, host, port } = ofTcp(endpoint)
+  const { backlog, ipv6 } = options
+  try {
+    const address = localAddress(text, host === LOCALHOST ? "127.0.0.1" : host, ipv6, 0)
+    if (address === undefined) return undefined
+    const server = newServer(crowding(text, options.maxOpenFiles), (socket) => welcome(socket, options), handler)
+    // What goes wrong at first is told at once; the event comes too late for that.
+    server.on("error", (error) => server.listening && handler.failed(error))
+    if (!listenAtOnce(server, address === "*" ? (ipv6 ? "::" : "0.0.0.0") : address, port, backlog)) return undefined
+    return listenerOf(server, address)
+  } catch (error) {
+    throw asEndpointError("bind", text, error as NodeJS.ErrnoException)
+  }
+}
+
+function listenerOf(server: Server, address: string): Listener {
+  const bound = server.address() as AddressInfo
+  // `*` is reported as what everybody on this machine can connect to, those who know IPv4 only included.
+  return new NetListener(formatTcp(address === "*" ? "0.0.0.0" : bound.address, bound.port), server)
 }
 
 function connect(endpoint: Endpoint, options: StreamOptions, handler: AttemptHandler): Attempt {

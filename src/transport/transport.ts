@@ -100,6 +100,8 @@ export interface StreamTransport {
   readonly name: string
   /** Rejects with an {@link EndpointError} carrying the system's code. */
   listen(endpoint: Endpoint, options: StreamOptions, handler: ListenerHandler): Promise<Listener>
+  /** As `listen`, where that can be done at once; undefined where it cannot. */
+  listenNow?(endpoint: Endpoint, options: StreamOptions, handler: ListenerHandler): Listener | undefined
   /** One attempt, bounded by `connectTimeout`; trying again is the caller's affair. */
   connect(endpoint: Endpoint, options: StreamOptions, handler: AttemptHandler): Attempt
 }
@@ -158,6 +160,8 @@ export interface Transport {
   readonly name: string
   /** Rejects with an {@link EndpointError}. */
   bind(endpoint: Endpoint, host: SocketHost): Promise<Binding>
+  /** As `bind`, where that can be done at once; undefined where it cannot. Throws what `bind` rejects with. */
+  bindNow?(endpoint: Endpoint, host: SocketHost): Binding | undefined
   /** Returns at once. `routingId` is the name by which a Router wants to know the peer. */
   connect(endpoint: Endpoint, host: SocketHost, routingId: Bytes | undefined): Connection
 }

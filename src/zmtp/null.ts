@@ -4,27 +4,40 @@
 import type { Bytes } from "../bytes.ts"
 import { HandshakeError, ProtocolError } from "../errors.ts"
 import { parseCommand, parseError, ready } from "./command.ts"
-import type { Mechanism, MechanismSetup } from "./mechanism.ts"
+import type { Credentials, Mechanism, MechanismSetup } from "./mechanism.ts"
 import { decodeMetadata } from "./metadata.ts"
 
-/** One NULL handshake. */
-export function nullMechanism(setup: MechanismSetup): Mechanism {
-  return new NullMechanism(setup)
+/** One NULL handshake. With `asks` somebody has to let the peer in, by nothing but where it is. */
+export function nullMechanism(setup: MechanismSetup, asks: boolean = false): Mechanism {
+  return new NullMechanism(setup, asks)
 }
+
+const NO_CREDENTIALS: Credentials = {}
 
 class NullMechanism implements Mechanism {
   readonly name = "NULL"
   readonly asServer = false
   readonly #setup: MechanismSetup
+  #asks: boolean
   #said = false
   #metadata: ReadonlyMap<string, Bytes> | undefined
 
-  constructor(setup: MechanismSetup) {
+  constructor(setup: MechanismSetup, asks: boolean) {
     this.#setup = setup
+    this.#asks = asks
   }
 
-  get status(): "handshake" | "ready" {
+  get status(): "handshake" | "asking" | "ready" {
+    if (this.#asks) return "asking"
     return this.#said && this.#metadata !== undefined ? "ready" : "handshake"
+  }
+
+  get credentials(): Credentials | undefined {
+    return this.#asks ? NO_CREDENTIALS : undefined
+  }
+
+  admit(): void {
+    this.#asks = false
   }
 
   get metadata(): ReadonlyMap<string, Bytes> | undefined {
@@ -32,7 +45,7 @@ class NullMechanism implements Mechanism {
   }
 
   produce(): Bytes | undefined {
-    if (this.#said) return undefined
+    if (this.#said || this.#asks) return undefined
     this.#said = true
     return ready(this.#setup.metadata)
   }

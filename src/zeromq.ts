@@ -1,0 +1,8 @@
+/// <reference types="node" preserve="true" />
+// The door `brokerless/zeromq`: what the `zeromq` package exports, for programs that were written for it. It can be
+// imported by name, as a namespace or as a default, and required. Re-exports only.
+
+export * from "./zeromq/names.ts"
+export * as default from "./zeromq/names.ts"
+/** @internal What `require` gives. */
+export * as "module.exports" from "./zeromq/names.ts"

@@ -1,0 +1,309 @@
+// What is behind a socket of this door: its options, its endpoints, and the socket of the library that does the work
+// from the first use on. It does not know the object that an application holds, so that one that was forgotten can be
+// collected, and its handle closes then.
+
+import { type Bytes, EMPTY, fromString } from "../bytes.ts"
+import { StateError } from "../errors.ts"
+import type { Hub } from "../socket/hub.ts"
+import type { Router } from "../socket/reqrep/router.ts"
+import { type Socket as CoreSocket, hubOf, reconfigure } from "../socket/socket.ts"
+import * as atExit from "./at-exit.ts"
+import { chosenPath } from "./chosen-path.ts"
+import type { ContextState } from "./context.ts"
+import { coreOptions } from "./core-options.ts"
+import { errnoError, translated } from "./errno.ts"
+import type { EventQueue } from "./event-queue.ts"
+import { Exchange } from "./exchange.ts"
+import { observe } from "./observed-events.ts"
+import * as option from "./option-values.ts"
+import { type Layout, type OptionValue, OptionValues } from "./option-values.ts"
+import { Pin } from "./pin.ts"
+import { checkProtocol } from "./protocols.ts"
+import type { SocketKind } from "./socket-kinds.ts"
+import { ZAP_ADDRESS, ZapClient } from "./zap.ts"
+
+const BLOCKED = "Socket is blocked by a bind or unbind operation"
+
+/** Options that the library is not told of: they are looked up when they are needed. */
+const LOOKED_UP: ReadonlySet<number> = new Set([
+  option.SEND_TIMEOUT,
+  option.RECEIVE_TIMEOUT,
+  option.CONNECT_ROUTING_ID,
+  option.NOTIFY,
+])
+
+export class Handle implements atExit.Leaving {
+  readonly kind: SocketKind
+  readonly context: ContextState
+  readonly values: OptionValues
+  readonly exchange: Exchange
+  /** Endpoints that are bound or connected. */
+  endpoints = 0
+  /** A bind, an unbind or a proxy is running. */
+  blocked = false
+  closed = false
+  readonly #pin = new Pin()
+  #closeRequested = false
+  #core: CoreSocket | undefined
+  /** Subscriptions that came before the socket of the library. */
+  #early: [which: number, prefix: Bytes | null][] = []
+  /** A bind that began without being waited for. */
+  #binding: Promise<unknown> | undefined
+  readonly #observers: EventQueue[] = []
+  /** Bound over inproc. */
+  readonly #names = new Set<string>()
+  /** Options were set that the library will be told of at the next bind or connect. */
+  #stale = false
+
+  /** Throws `EMFILE`. */
+  constructor(kind: SocketKind, type: number, context: ContextState) {
+    context.enter()
+    this.kind = kind
+    this.context = context
+    this.values = new OptionValues(type, context, kind.linger)
+    this.exchange = new Exchange({ kind, values: this.values, pin: this.#pin, start: () => this.core })
+  }
+
+  /** The socket of the library. */
+  get core(): CoreSocket {
+    if (this.#core !== undefined) return this.#core
+    const core = this.kind.create(coreOptions(this.kind, this.values, this.context)).unref()
+    this.#core = core
+    this.exchange.attach(core)
+    atExit.watch(this)
+    for (const queue of this.#observers) observe(hubOf(core).monitor, this.context, queue)
+    for (const [which, prefix] of this.#early.splice(0)) this.#subscribe(which, prefix)
+    return core
+  }
+
+  /** Throws unless calls are accepted now. */
+  checkOpen(): void {
+    if (this.closed) throw errnoError("EBADF")
+    if (this.blocked) throw errnoError("EBUSY", BLOCKED)
+  }
+
+  // ── options ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get(which: number, layout: Layout): OptionValue {
+    if (this.closed) throw errnoError("ENOTSOCK")
+    return this.values.get(which, layout)
+  }
+
+  set(which: number, value: OptionValue, layout: Layout): void {
+    if ((this.endpoints > 0 || this.closed) && !option.AT_ANY_TIME.has(which)) {
+      process.emitWarning("Socket option will not take effect until next connect/bind.")
+    }
+    if (this.closed) throw errnoError("ENOTSOCK")
+    this.values.set(which, value, layout)
+    if (which === option.SUBSCRIBE || which === option.UNSUBSCRIBE) this.#subscribe(which, value as Bytes | null)
+    else if (this.#core === undefined || LOOKED_UP.has(which)) return
+    else if (option.AT_ANY_TIME.has(which)) this.#reconfigure(this.#core)
+    else this.#stale = true
+  }
+
+  #reconfigure(core: CoreSocket): void {
+    try {
+      reconfigure(core, coreOptions(this.kind, this.values, this.context))
+      this.#stale = false
+    } catch (error) {
+      throw translated(error)
+    }
+  }
+
+  /** The library's socket, for another endpoint. */
+  #ready(): CoreSocket {
+    const { core } = this
+    if (this.#stale) this.#reconfigure(core)
+    return core
+  }
+
+  #subscribe(which: number, prefix: Bytes | null): void {
+    const core = this.#core as (CoreSocket & Subscribing) | undefined
+    if (core === undefined) {
+      this.#early.push([which, prefix])
+      return
+    }
+    try {
+      if (which === option.SUBSCRIBE) core.subscribe(prefix ?? EMPTY)
+      else core.unsubscribe(prefix ?? EMPTY)
+    } catch (error) {
+      // An XPublisher that does not work by hand.
+      throw error instanceof StateError ? errnoError("EINVAL") : translated(error)
+    }
+  }
+
+  // ── endpoints ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  bind(owner: object, address: string): Promise<void> {
+    this.checkOpen()
+    return this.#blocking(owner, address, async () => {
+      checkProtocol(this.values.type, address)
+      const endpoint = await this.#ready().bind(this.context.endpointOf(address))
+      this.#bound(this.context.addressOf(endpoint))
+    })
+  }
+
+  unbind(owner: object, address: string): Promise<void> {
+    this.checkOpen()
+    return this.#blocking(owner, address, async () => {
+      await this.#unbind(address)
+      this.#unbound(address)
+    })
+  }
+
+  bindSync(address: string): void {
+    this.checkOpen()
+    try {
+      checkProtocol(this.values.type, address)
+      const hub = hubOf(this.#ready())
+      const wanted = address === "ipc://*" ? chosenPath() : address
+      const endpoint = hub.bindNow(this.context.endpointOf(wanted)) ?? this.#bindInBackground(hub, wanted)
+      this.#bound(this.context.addressOf(endpoint))
+    } catch (error) {
+      throw translated(error, address)
+    }
+  }
+
+  unbindSync(address: string): void {
+    this.checkOpen()
+    if (!address.includes("://")) throw errnoError("EINVAL", undefined, address)
+    const known = this.#core?.endpoints ?? []
+    if (!known.includes(this.context.endpointOf(address)) && this.#binding === undefined) {
+      throw errnoError("ENOENT", undefined, address)
+    }
+    // Nobody is let in from now on; the port is free a moment later.
+    void this.#unbind(address).catch(() => {})
+    this.#unbound(address)
+  }
+
+  connect(address: string): void {
+    this.checkOpen()
+    try {
+      checkProtocol(this.values.type, address)
+      const core = this.#ready()
+      const endpoint = this.context.endpointOf(address)
+      const routingId = this.values.octets(option.CONNECT_ROUTING_ID)
+      this.values.keep(option.CONNECT_ROUTING_ID, null)
+      if (routingId === null) core.connect(endpoint)
+      else (core as CoreSocket & Pick<Router, "connect">).connect(endpoint, { routingId })
+    } catch (error) {
+      throw translated(error, address)
+    }
+    this.endpoints++
+    this.values.keep(option.LAST_ENDPOINT, fromString(address))
+    for (const queue of this.#observers) queue.connecting(address)
+  }
+
+  disconnect(address: string): void {
+    this.checkOpen()
+    if (!address.includes("://")) throw errnoError("EINVAL", undefined, address)
+    if (this.#core === undefined) throw errnoError("ENOENT", undefined, address)
+    try {
+      this.#core.disconnect(this.context.endpointOf(address))
+    } catch (error) {
+      throw translated(error, address)
+    }
+    this.endpoints--
+  }
+
+  /** Nothing else can be asked meanwhile, and the process goes on. */
+  #blocking(owner: object, address: string, action: () => Promise<void>): Promise<void> {
+    this.blocked = true
+    this.#pin.hold(owner)
+    const unblock = (): void => {
+      this.blocked = false
+      this.#pin.release()
+      if (this.#closeRequested) this.close()
+    }
+    return action().then(unblock, (error: unknown) => {
+      unblock()
+      throw translated(error, address)
+    })
+  }
+
+  async #unbind(address: string): Promise<void> {
+    if (!address.includes("://")) throw errnoError("EINVAL")
+    await this.#binding
+    if (this.#core === undefined) throw errnoError("ENOENT")
+    await this.#core.unbind(this.context.endpointOf(address))
+  }
+
+  /** Where nothing can be bound at once: the address is taken as bound, and a failure is told as an event. */
+  #bindInBackground(hub: Hub, address: string): string {
+    const endpoint = this.context.endpointOf(address)
+    if (this.context.names.has(address)) throw errnoError("EADDRINUSE")
+    this.#binding = hub.bind(endpoint).catch(() => {})
+    return endpoint
+  }
+
+  #bound(address: string): void {
+    this.endpoints++
+    this.values.keep(option.LAST_ENDPOINT, fromString(address))
+    if (!address.startsWith("inproc://")) return
+    this.#names.add(address)
+    this.context.names.add(address)
+    if (address === ZAP_ADDRESS) this.context.zap = new ZapClient(this.context.endpointOf(ZAP_ADDRESS))
+  }
+
+  #unbound(address: string): void {
+    this.endpoints--
+    this.#forgetName(address)
+  }
+
+  #forgetName(address: string): void {
+    if (!this.#names.delete(address)) return
+    this.context.names.delete(address)
+    if (address !== ZAP_ADDRESS) return
+    this.context.zap?.close()
+    this.context.zap = undefined
+  }
+
+  // ── life ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Events go there, too, from now on. */
+  observe(queue: EventQueue): void {
+    if (this.closed) throw errnoError("ENOTSOCK")
+    this.#observers.push(queue)
+    if (this.#core !== undefined) observe(hubOf(this.#core).monitor, this.context, queue)
+  }
+
+  close(): void {
+    if (this.closed) return
+    if (this.blocked) this.#closeRequested = true
+    else void this.leave()
+  }
+
+  get lingers(): boolean {
+    return !this.closed && !this.blocked && this.values.number(option.LINGER) !== 0
+  }
+
+  leave(): Promise<void> {
+    this.closed = true
+    this.endpoints = 0
+    for (const name of [...this.#names]) this.#forgetName(name)
+    for (const queue of this.#observers) queue.parting()
+    const parting = this.#part()
+    this.exchange.end()
+    return parting
+  }
+
+  flush(): void {
+    if (this.#core !== undefined) hubOf(this.#core).flush()
+  }
+
+  async #part(): Promise<void> {
+    const closing = this.#core?.close({ linger: this.values.number(option.LINGER) })
+    if (closing !== undefined) {
+      atExit.left(this, closing)
+      await closing
+    }
+    this.context.leave()
+    for (const queue of this.#observers) queue.end()
+    this.#observers.length = 0
+  }
+}
+
+interface Subscribing {
+  subscribe(prefix: Bytes): void
+  unsubscribe(prefix: Bytes): void
+}

@@ -1,0 +1,89 @@
+// What a socket of the library tells, as the events of the `zeromq` package.
+
+import { HandshakeError, ProtocolError } from "../errors.ts"
+import type { Monitor } from "../events.ts"
+import { DenialError, MismatchError } from "../zmtp/engine.ts"
+import type { ContextState } from "./context.ts"
+import { type ErrnoError, errnoError, translated } from "./errno.ts"
+import type { EventQueue } from "./event-queue.ts"
+import type { AuthError, Event, ProtoError } from "./event-types.ts"
+import { ZapError } from "./zap.ts"
+
+const INPROC = "inproc://"
+
+/** Tells `queue` of everything from now on. Over inproc nothing is told, as libzmq has it. */
+export function observe(monitor: Monitor, context: ContextState, queue: EventQueue): void {
+  const tell = (endpoint: string, make: (address: string) => Event | undefined): void => {
+    if (endpoint.startsWith(INPROC)) return
+    const event = make(context.addressOf(endpoint))
+    if (event !== undefined) queue.push(event)
+  }
+  monitor.on("bind", ({ type, endpoint }) => tell(endpoint, (address) => ({ type, address })))
+  monitor.on("bind:error", ({ type, endpoint, error }) =>
+    tell(endpoint, (address) => ({ type, address, error: systemError(error) })),
+  )
+  monitor.on("accept", ({ type, endpoint }) => tell(endpoint, (address) => ({ type, address })))
+  monitor.on("accept:error", ({ type, endpoint, error }) =>
+    tell(endpoint, (address) => ({ type, address, error: systemError(error) })),
+  )
+  monitor.on("connect", ({ type, endpoint }) => {
+    queue.attempted(endpoint)
+    tell(endpoint, (address) => ({ type, address }))
+  })
+  // The library tells of an attempt that failed; libzmq told of it when it began, and closes what it was made with.
+  monitor.on("connect:delay", ({ endpoint }) => {
+    queue.attempted(endpoint)
+    if (endpoint.startsWith("tcp://")) queue.push({ type: "close", address: endpoint })
+  })
+  monitor.on("connect:retry", ({ type, endpoint, interval }) => {
+    tell(endpoint, (address) => ({ type, address, interval }))
+    queue.retrying(endpoint)
+  })
+  monitor.on("handshake", ({ type, endpoint }) => tell(endpoint, (address) => ({ type, address })))
+  monitor.on("handshake:error", ({ endpoint, error }) => tell(endpoint, (address) => handshakeError(address, error)))
+  monitor.on("disconnect", ({ type, endpoint }) => {
+    if (!queue.silent) tell(endpoint, (address) => ({ type, address }))
+  })
+  monitor.on("close", ({ type, endpoint }) => {
+    if (!queue.isConnecting(endpoint)) tell(endpoint, (address) => ({ type, address }))
+  })
+}
+
+function handshakeError(address: string, error: Error): Event {
+  const { cause } = error
+  if (cause instanceof ZapError) {
+    if (cause.code !== undefined) return protocolError(address, cause.code)
+    if (cause.status !== undefined) return authError(address, cause.status)
+    return { type: "handshake:error:other", address, error: errnoError("EFAULT") }
+  }
+  if (error instanceof DenialError) return authError(address, 400)
+  if (error instanceof MismatchError) return protocolError(address, "ERR_ZMTP_INVALID_METADATA")
+  // What the peer said in its ERROR.
+  const status = /"([345]00)"$/.exec(error.message)?.[1]
+  if (error instanceof HandshakeError && status !== undefined) return authError(address, Number(status))
+  if (error instanceof ProtocolError && !/ left in the middle /.test(error.message)) {
+    const mismatch = /\bmechanism\b/.test(error.message)
+    return protocolError(address, mismatch ? "ERR_ZMTP_MECHANISM_MISMATCH" : "ERR_ZMTP_UNSPECIFIED")
+  }
+  return { type: "handshake:error:other", address, error: errnoError("EPROTO") }
+}
+
+const STATUS_TEXTS: Readonly<Record<number, string>> = {
+  300: "Temporary error",
+  400: "Authentication failure",
+  500: "Internal error",
+}
+
+function authError(address: string, status: number): Event {
+  const error = Object.assign(new Error(STATUS_TEXTS[status] ?? "Unknown error"), { status }) as AuthError
+  return { type: "handshake:error:auth", address, error }
+}
+
+function protocolError(address: string, code: string): Event {
+  const error = Object.assign(new Error(`${code.split("_")[1]} protocol error`), { code }) as ProtoError
+  return { type: "handshake:error:protocol", address, error }
+}
+
+function systemError(error: Error): ErrnoError {
+  return translated(error) as ErrnoError
+}
