@@ -51,6 +51,9 @@ function checkFiles(files) {
     expected.add(`dist/${source.replace(/\.ts$/, ".js")}`)
     expected.add(`dist/${source.replace(/\.ts$/, ".d.ts")}`)
   }
+  // Declarations for CommonJS, which scripts/commonjs-types.mjs copied from those beside them.
+  for (const file of files) if (file.endsWith(".d.cts")) expected.add(file)
+  if (!files.includes("dist/zeromq.d.cts")) fail("the package lacks dist/zeromq.d.cts")
   const surplus = files.filter((file) => !expected.has(file))
   const missing = [...expected].filter((file) => !files.includes(file))
   if (surplus.length > 0) fail(`the package holds what it should not: ${surplus.join(", ")}`)
@@ -126,6 +129,10 @@ function checkTypes(consumer) {
   report("types: nodenext, from an ES module and from CommonJS")
   node(consumer, tsc, "--project", "tsconfig.bundler.json")
   report("types: bundler")
+  node(consumer, tsc, "--project", "tsconfig.node16.json")
+  report("types of brokerless/zeromq: node16, from an ES module and from CommonJS")
+  node(consumer, tsc, "--project", "tsconfig.node10.json")
+  report("types of brokerless/zeromq: node10")
 }
 
 /** Runs what checkTypes compiled. */
@@ -135,6 +142,10 @@ function checkModules(consumer) {
   const required = node(consumer, join("out", "cjs.cjs"))
   report("require runs")
   if (imported !== required) fail(`import gives\n  ${imported}\nand require gives\n  ${required}`)
+  const names = node(consumer, join("out", "zeromq.mjs"))
+  const same = node(consumer, join("out", "zeromq.cjs"))
+  if (names !== same || names.trim().split(" ").length !== 20) fail(`zeromq: import gives\n  ${names}\nand require\n  ${same}`)
+  report("brokerless/zeromq runs, imported and required: the same twenty names")
   for (const program of ["curve.mjs", "curve.cjs"]) {
     const provider = node(consumer, join("out", program)).trim()
     if (provider !== "libsodium (WebAssembly)") fail(`CURVE without sodium-native is done by ${provider}`)

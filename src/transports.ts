@@ -1,7 +1,9 @@
 // The list of transports: the one place where another would be added.
 
 import type { Endpoint } from "./endpoint.ts"
+import { EndpointError } from "./errors.ts"
 import { overStreams } from "./session/over-streams.ts"
+import { RawSession } from "./session/raw-session.ts"
 import { inproc } from "./transport/inproc/inproc.ts"
 import { ipc } from "./transport/ipc.ts"
 import { tcp } from "./transport/tcp.ts"
@@ -13,6 +15,11 @@ const TRANSPORTS: Readonly<Record<Endpoint["transport"], Transport>> = {
   tcp: overStreams(tcp),
 }
 
-export function transportOf(endpoint: Endpoint): Transport {
-  return TRANSPORTS[endpoint.transport]
+const RAW_TCP = overStreams(tcp, (host) => (setup) => new RawSession(setup, host.tellsOfPeers))
+
+/** @param raw for octets without a protocol, which only tcp carries. Throws {@link EndpointError} for the others */
+export function transportOf(endpoint: Endpoint, raw: boolean): Transport {
+  if (!raw) return TRANSPORTS[endpoint.transport]
+  if (endpoint.transport === "tcp") return RAW_TCP
+  throw new EndpointError("EPROTONOSUPPORT", endpoint.text, `Only tcp carries octets without a protocol`)
 }

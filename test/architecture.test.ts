@@ -47,6 +47,12 @@ const LAYERS: Readonly<Record<string, { readonly layer: number; readonly may: st
     },
     // The doors: each imports what it opens.
     index: { layer: 8, may: ["core", "pipe", "routing", "options", "security", "socket"], types: ["codec/codec"] },
+    // Programs of another package, on the same engine; it looks behind the face that other doors show.
+    zeromq: {
+      layer: 9,
+      may: ["core", "zmtp", "socket", "security", "curve"],
+      types: ["options"],
+    },
     curve: { layer: 8, may: ["core", "zmtp", "security"] },
   }
 
@@ -65,7 +71,7 @@ const CORE = [
 ]
 
 /** What the package exports, each by its own name. */
-const DOORS = ["index.ts", "codec.ts", "curve.ts"]
+const DOORS = ["index.ts", "codec.ts", "curve.ts", "zeromq.ts", "zeromq/names.ts"]
 
 /** Tables, which are read row by row and lose by being cut. */
 const LONG_TABLES = ["options.ts"]
@@ -137,10 +143,10 @@ describe("every file of src/", () => {
     expect(BY_PATH.get("codec/msgpack.ts")?.imports).toContainEqual({ specifier: "msgpackr", typeOnly: true })
   })
 
-  it("leaves the runtime's own modules to the transports, and to CURVE for its keys", () => {
+  it("leaves the runtime's own modules to the transports, to CURVE for its keys, and to the drop-in", () => {
     const users = SOURCES.filter(({ imports }) => imports.some(({ specifier }) => specifier.startsWith("node:")))
     expect(users.length).toBeGreaterThan(0)
-    expect(users.map(({ path }) => path).filter((path) => !/^(transport|curve)\//.test(path))).toEqual([])
+    expect(users.map(({ path }) => path).filter((path) => !/^(transport|curve|zeromq)\//.test(path))).toEqual([])
   })
 
   it("re-exports nothing, unless it is a public door", () => {

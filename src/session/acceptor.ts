@@ -5,24 +5,31 @@ import { MessagingError } from "../errors.ts"
 import type { Binding, ByteStream, Listener, SocketHost } from "../transport/transport.ts"
 import type { Mechanism } from "../zmtp/mechanism.ts"
 import { addressGroup, LOCAL } from "./address-group.ts"
+import { type Conversation, converse, type OpenConversation } from "./conversation.ts"
 import { isOutOfFiles } from "./out-of-files.ts"
-import { Session } from "./session.ts"
 import type { SharedBatch } from "./shared-batch.ts"
 
 export class Acceptor implements Binding {
   readonly #host: SocketHost
   readonly #mechanism: () => Mechanism
   readonly #shared: SharedBatch | undefined
+  readonly #open: OpenConversation
   /** Sessions without a complete handshake, the oldest first, each with the machine it comes from. */
-  readonly #pending = new Map<Session, string>()
-  readonly #pendingByAddress = new Map<string, Set<Session>>()
+  readonly #pending = new Map<Conversation, string>()
+  readonly #pendingByAddress = new Map<string, Set<Conversation>>()
   #listener: Listener | undefined
   #closed = false
 
-  constructor(host: SocketHost, mechanism: () => Mechanism, shared: SharedBatch | undefined) {
+  constructor(
+    host: SocketHost,
+    mechanism: () => Mechanism,
+    shared: SharedBatch | undefined,
+    open: OpenConversation = converse,
+  ) {
     this.#host = host
     this.#mechanism = mechanism
     this.#shared = shared
+    this.#open = open
   }
 
   get endpoint(): string {
@@ -45,7 +52,7 @@ export class Acceptor implements Binding {
     }
     host.monitor.emit({ type: "accept", endpoint, address: stream.address })
     const group = addressGroup(stream.address)
-    const session: Session = new Session({
+    const session: Conversation = this.#open({
       stream,
       mechanism: this.#mechanism(),
       host,
@@ -81,7 +88,7 @@ export class Acceptor implements Binding {
     return false
   }
 
-  #admitPending(session: Session, group: string): void {
+  #admitPending(session: Conversation, group: string): void {
     const { maxPendingHandshakes, maxPendingHandshakesPerAddress } = this.#host.options
     const same = this.#pendingByAddress.get(group) ?? new Set()
     if (group !== LOCAL && same.size >= maxPendingHandshakesPerAddress) {
@@ -93,7 +100,7 @@ export class Acceptor implements Binding {
     this.#pendingByAddress.set(group, same)
   }
 
-  #evict(from: Iterable<Session>, limit: string): void {
+  #evict(from: Iterable<Conversation>, limit: string): void {
     const [oldest] = from
     if (oldest === undefined) return
     this.#host.monitor.count("limit", this.endpoint, undefined, limit, 1)
@@ -102,7 +109,7 @@ export class Acceptor implements Binding {
     this.#settle(oldest)
   }
 
-  #settle(session: Session): void {
+  #settle(session: Conversation): void {
     const group = this.#pending.get(session)
     if (group === undefined) return
     this.#pending.delete(session)

@@ -7,8 +7,9 @@ import type { Pipe } from "../pipe/pipe.ts"
 import type { Attempt, ByteStream, Connection, SocketHost, StreamTransport } from "../transport/transport.ts"
 import type { Mechanism } from "../zmtp/mechanism.ts"
 import { Backoff } from "./backoff.ts"
+import { type Conversation, converse, type OpenConversation } from "./conversation.ts"
 import { isOutOfFiles } from "./out-of-files.ts"
-import { Session, type SessionEnd } from "./session.ts"
+import type { SessionEnd } from "./session.ts"
 import type { SharedBatch } from "./shared-batch.ts"
 
 export class Connector implements Connection {
@@ -20,10 +21,11 @@ export class Connector implements Connection {
   readonly #routingId: Bytes | undefined
   readonly #mechanism: () => Mechanism
   readonly #shared: SharedBatch | undefined
+  readonly #open: OpenConversation
   readonly #backoff: Backoff
   #attempt: Attempt | undefined
   #wait: Timer | undefined
-  #session: Session | undefined
+  #session: Conversation | undefined
   #established = 0
   #closed = false
 
@@ -34,6 +36,7 @@ export class Connector implements Connection {
     routingId: Bytes | undefined,
     mechanism: () => Mechanism,
     shared: SharedBatch | undefined,
+    open: OpenConversation = converse,
   ) {
     this.endpoint = target.text
     this.#transport = transport
@@ -42,6 +45,7 @@ export class Connector implements Connection {
     this.#routingId = routingId
     this.#mechanism = mechanism
     this.#shared = shared
+    this.#open = open
     this.#backoff = new Backoff(host.options.reconnectInterval, host.options.reconnectMaxInterval)
     this.pipe = this.#createPipe()
     const preparing = host.options.security?.prepare?.()
@@ -82,7 +86,7 @@ export class Connector implements Connection {
     const host = this.#host
     this.#attempt = undefined
     host.monitor.emit({ type: "connect", endpoint: this.endpoint, address: stream.address })
-    this.#session = new Session({
+    this.#session = this.#open({
       stream,
       mechanism: this.#mechanism(),
       host,

@@ -9,29 +9,33 @@ import { encodeMetadata } from "../zmtp/metadata.ts"
 import { nullMechanism } from "../zmtp/null.ts"
 import { Acceptor } from "./acceptor.ts"
 import { Connector } from "./connector.ts"
+import { converse, type OpenConversation } from "./conversation.ts"
 import { SharedBatch } from "./shared-batch.ts"
 
-/** A transport of messages over a transport of octets. */
-export function overStreams(streams: StreamTransport): Transport {
+/** A transport of messages over a transport of octets: in ZMTP, unless `open` does something else with a stream. */
+export function overStreams(
+  streams: StreamTransport,
+  open: (host: SocketHost) => OpenConversation = () => converse,
+): Transport {
   return {
     name: streams.name,
     async bind(endpoint: Endpoint, host: SocketHost): Promise<Binding> {
       await host.options.security?.prepare?.()
-      const acceptor = new Acceptor(host, mechanismOf(host), sharedOf(host))
+      const acceptor = new Acceptor(host, mechanismOf(host), sharedOf(host), open(host))
       acceptor.opened(await streams.listen(endpoint, host.options, acceptor))
       return acceptor
     },
     bindNow(endpoint: Endpoint, host: SocketHost): Binding | undefined {
       // Who comes before the security is ready is refused, and comes again.
       void host.options.security?.prepare?.()
-      const acceptor = new Acceptor(host, mechanismOf(host), sharedOf(host))
+      const acceptor = new Acceptor(host, mechanismOf(host), sharedOf(host), open(host))
       const listener = streams.listenNow?.(endpoint, host.options, acceptor)
       if (listener === undefined) return undefined
       acceptor.opened(listener)
       return acceptor
     },
     connect(endpoint: Endpoint, host: SocketHost, routingId: Bytes | undefined): Connection {
-      return new Connector(streams, endpoint, host, routingId, mechanismOf(host), sharedOf(host))
+      return new Connector(streams, endpoint, host, routingId, mechanismOf(host), sharedOf(host), open(host))
     },
   }
 }

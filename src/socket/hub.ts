@@ -26,6 +26,10 @@ import { checkCount, checkWait, WaitingLine, type WaitOptions } from "./waiting.
 export interface Pattern {
   /** The same message goes to many peers. */
   readonly sharesMessages?: boolean
+  /** Peers speak no protocol: messages are octets as they come. */
+  readonly raw?: boolean
+  /** Of those: whether an empty message tells that one came or left. */
+  readonly tellsOfPeers?: boolean
   /** An endpoint was connected; its peer may come later. */
   added?(pipe: Pipe): void
   /** Why this peer may not stay, if it may not. Its handshake is complete, and nothing else knows of it yet. */
@@ -134,7 +138,7 @@ export class Hub implements SocketHost, PipeOwner {
     this.#forlorn = undefined
     this.#hold()
     try {
-      const opening = transportOf(endpoint).bind(endpoint, this)
+      const opening = transportOf(endpoint, this.#pattern.raw ?? false).bind(endpoint, this)
       this.#opening.add(opening)
       const binding = await opening.finally(() => this.#opening.delete(opening))
       if (this.closing !== undefined || this.#draining) {
@@ -158,7 +162,7 @@ export class Hub implements SocketHost, PipeOwner {
     this.checkOpen()
     const endpoint = parseEndpoint(text, "bind")
     try {
-      const binding = transportOf(endpoint).bindNow?.(endpoint, this)
+      const binding = transportOf(endpoint, this.#pattern.raw ?? false).bindNow?.(endpoint, this)
       if (binding === undefined) return undefined
       this.#forlorn = undefined
       this.#bindings.push({ given: text, binding })
@@ -176,7 +180,7 @@ export class Hub implements SocketHost, PipeOwner {
     const endpoint = parseEndpoint(text, "connect")
     if (CONNECTS_ONCE.has(this.type) && this.#connections.some((other) => other.endpoint === text)) return
     this.#forlorn = undefined
-    const connection = transportOf(endpoint).connect(endpoint, this, routingId)
+    const connection = transportOf(endpoint, this.#pattern.raw ?? false).connect(endpoint, this, routingId)
     this.#connections.push(connection)
     this.#hold()
   }
@@ -240,6 +244,10 @@ export class Hub implements SocketHost, PipeOwner {
 
   get sharesMessages(): boolean {
     return this.#pattern.sharesMessages ?? false
+  }
+
+  get tellsOfPeers(): boolean {
+    return this.#pattern.tellsOfPeers ?? false
   }
 
   get acceptedPeers(): number {

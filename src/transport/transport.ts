@@ -116,6 +116,8 @@ export interface SocketHost {
   readonly marks: { readonly outbound: Marks; readonly inbound: Marks }
   /** Whether the same message goes to many peers, so that encoding it once for all pays. */
   readonly sharesMessages: boolean
+  /** Whether peers that come and go without a protocol are told of by empty messages. */
+  readonly tellsOfPeers: boolean
   /** Peers that came in through bound endpoints. */
   readonly acceptedPeers: number
   /**

@@ -58,7 +58,9 @@ export function errnoError(code: string, text?: string, address?: string): Errno
 /** What an error of the library is in the words of the `zeromq` package; `cause` says it in ours. */
 export function translated(error: unknown, address?: string): unknown {
   if (!(error instanceof Error)) return error
-  const { code } = error as { readonly code?: unknown }
+  const { code: given } = error as { readonly code?: unknown }
+  // libzmq takes a host that cannot be resolved for an interface that does not exist.
+  const code = given === "ENOTFOUND" || given === "EAI_AGAIN" ? "ENODEV" : given
   if (typeof code !== "string" || !/^E[A-Z0-9]+$/.test(code)) return error
   const translation = errnoError(code, undefined, address)
   if (error instanceof MessagingError) Object.defineProperty(translation, "cause", { value: error, configurable: true })

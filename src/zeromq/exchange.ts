@@ -118,6 +118,11 @@ export class Exchange {
     return this.#outbox?.ready ?? false
   }
 
+  /** What can be done now, in the bits of libzmq: 1 to receive, 2 to send. */
+  get events(): number {
+    return (this.readable ? 1 : 0) | (this.writable ? 2 : 0)
+  }
+
   /** The socket is closed: those that wait have waited in vain. What the library waits for it refuses itself. */
   end(): void {
     this.#turns?.end()
@@ -198,7 +203,8 @@ export class Exchange {
   #sendAgain(owner: object, message: Message, error: unknown): Promise<void> {
     const timeout = this.#setup.values.number(option.SEND_TIMEOUT)
     const outbox = this.#outbox as Outbox<unknown>
-    if (!(error instanceof UnreachableError) || timeout === 0 || outbox.ready) return Promise.reject(translated(error))
+    const waits = error instanceof UnreachableError && this.#setup.kind.insists !== undefined && !outbox.ready
+    if (!waits || timeout === 0) return Promise.reject(translated(error))
     return this.#write(
       owner,
       this.#peerCame(timeout).then(() => {

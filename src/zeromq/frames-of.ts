@@ -22,7 +22,7 @@ export function frameOf(value: unknown): Bytes {
   if (typeof value === "string") return fromString(value)
   if (value === null) return EMPTY
   const memory = memoryOf(value)
-  if (memory === undefined) return fromString(String(value))
+  if (memory === undefined) return fromString(`${value}`)
   return memory.length <= COPIED ? cloneSmall(memory) : memory
 }
 

@@ -67,7 +67,7 @@ export class Handle implements atExit.Leaving {
   /** The socket of the library. */
   get core(): CoreSocket {
     if (this.#core !== undefined) return this.#core
-    const core = this.kind.create(coreOptions(this.kind, this.values, this.context)).unref()
+    const core = this.kind.create(coreOptions(this.kind, this.values, this.context), this.values).unref()
     this.#core = core
     this.exchange.attach(core)
     atExit.watch(this)
@@ -86,6 +86,7 @@ export class Handle implements atExit.Leaving {
 
   get(which: number, layout: Layout): OptionValue {
     if (this.closed) throw errnoError("ENOTSOCK")
+    if (which === option.EVENTS && layout === 4) return this.exchange.events
     return this.values.get(which, layout)
   }
 

@@ -29,6 +29,8 @@ export {
   Request,
   Router,
   type RouterConnectOptions,
+  Stream,
+  type StreamConnectOptions,
   Subscriber,
   XPublisher,
   XSubscriber,

@@ -10,6 +10,7 @@ import { errnoError } from "./errno.ts"
 export const ROUTING_ID = 5
 export const SUBSCRIBE = 6
 export const UNSUBSCRIBE = 7
+export const EVENTS = 15
 export const LINGER = 17
 export const RECONNECT_INTERVAL = 18
 export const BACKLOG = 19
@@ -86,20 +87,22 @@ function flag(initial: 0 | 1, more: Partial<Row> = {}): Row {
   return whole(initial, 0, 1, more)
 }
 
+/** @param from 0 for an option that can be unset by null, and by nothing at all */
 function octets(from: number, to: number, more: Partial<Row> = {}): Row {
-  return {
-    layout: "octets",
-    initial: null,
-    accepts: (value) =>
-      value === null ? from === 0 : (value as Bytes).length >= from && (value as Bytes).length <= to,
-    ...more,
-  }
+  const fits = (length: number): boolean => length >= from && length <= to
+  return { layout: "octets", initial: null, accepts: (value) => fits((value as Bytes | null)?.length ?? 0), ...more }
+}
+
+/** As {@link octets}, of an option that is unset by null, and not by nothing at all. */
+function octetsOrNull(from: number, to: number): Row {
+  const row = octets(from, to)
+  return { ...row, accepts: (value) => value === null || row.accepts(value) }
 }
 
 const KEY: Row = {
   layout: "octets",
   initial: null,
-  accepts: (value) => value === null || keyOf(value as Bytes) !== undefined,
+  accepts: (value) => value !== null && keyOf(value as Bytes) !== undefined,
   access: "set",
 }
 
@@ -124,6 +127,7 @@ const ROWS: ReadonlyMap<number, Row> = new Map([
   [9, whole(10_000, 0)],
   [11, whole(-1, -1)],
   [12, whole(-1, -1)],
+  [13, whole(0, 0, 0, { access: "get" })],
   [TYPE, whole(0, 0, MAX_INT, { access: "get" })],
   [LINGER, whole(-1, -1)],
   [RECONNECT_INTERVAL, whole(100, -1)],
@@ -148,8 +152,8 @@ const ROWS: ReadonlyMap<number, Row> = new Map([
   [IPV6, flag(0)],
   [MECHANISM, whole(NULL_MECHANISM, 0, 3, { access: "get" })],
   [PLAIN_SERVER, flag(0)],
-  [PLAIN_USERNAME, octets(0, 255)],
-  [PLAIN_PASSWORD, octets(0, 255)],
+  [PLAIN_USERNAME, octetsOrNull(1, 255)],
+  [PLAIN_PASSWORD, octetsOrNull(1, 255)],
   [CURVE_SERVER, flag(0)],
   [CURVE_PUBLIC_KEY, KEY],
   [CURVE_SECRET_KEY, KEY],
@@ -158,26 +162,26 @@ const ROWS: ReadonlyMap<number, Row> = new Map([
   [CORRELATE, flag(0, { on: [REQ], access: "set" })],
   [RELAXED, flag(0, { on: [REQ], access: "set" })],
   [CONFLATE, flag(0, { on: [PULL, PUSH, SUB, PUB, DEALER, GATHER, SCATTER] })],
-  [ZAP_DOMAIN, octets(0, 255)],
+  [ZAP_DOMAIN, octets(1, 255)],
   [HANDOVER, flag(0, { on: [ROUTER], access: "set" })],
   [57, whole(0, 0)],
   [CONNECT_ROUTING_ID, octets(1, 255, { on: [ROUTER, STREAM], access: "set" })],
   [HANDSHAKE_INTERVAL, whole(30_000, 0)],
-  [68, octets(0, MAX_INT)],
+  [68, octetsOrNull(1, MAX_INT)],
   [NO_DROP, flag(0, { on: [PUB, XPUB], access: "set" })],
   [MANUAL, flag(0, { on: [PUB, XPUB], access: "set" })],
   [WELCOME_MESSAGE, octets(0, MAX_INT, { on: [PUB, XPUB], access: "set" })],
   [NOTIFY, flag(1, { on: [STREAM], access: "set" })],
   [INVERT_MATCHING, flag(0)],
   [HEARTBEAT_INTERVAL, whole(0, 0)],
-  [HEARTBEAT_TIME_TO_LIVE, whole(0, 0, 6_553_599)],
+  [HEARTBEAT_TIME_TO_LIVE, whole(0, -99, 6_553_599)],
   [HEARTBEAT_TIMEOUT, whole(-1, 0)],
   [VERBOSER, flag(0, { on: [PUB, XPUB], access: "set" })],
   [CONNECT_TIMEOUT, whole(0, 0)],
   [80, whole(0, 0)],
   [THREAD_SAFE, whole(0, 0, 1, { access: "get" })],
   [84, whole(1500, 1)],
-  [92, octets(0, MAX_INT)],
+  [92, octetsOrNull(1, 15)],
   [ZAP_ENFORCE_DOMAIN, flag(0)],
   [94, flag(0)],
 ])
@@ -239,7 +243,6 @@ export class OptionValues {
   /** For applications. Throws `EINVAL`. */
   get(option: number, layout: Layout): OptionValue {
     const row = ROWS.get(option)
-    // What a socket may receive or send now, which libzmq tells by a number, too: nothing that JavaScript needs.
     if (row === undefined || row.layout !== layout || row.access === "set" || !this.#has(row))
       throw errnoError("EINVAL")
     return this.#value(option)
@@ -297,7 +300,7 @@ export class OptionValues {
 
 function kept(option: number, value: OptionValue): OptionValue {
   // It travels in tenths of a second.
-  return option === HEARTBEAT_TIME_TO_LIVE ? (value as number) - ((value as number) % 100) : value
+  return option === HEARTBEAT_TIME_TO_LIVE ? Math.trunc((value as number) / 100) * 100 : value
 }
 
 const KEY_OCTETS = 32

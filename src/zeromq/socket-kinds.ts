@@ -13,13 +13,14 @@ import { Reply } from "../socket/reqrep/reply.ts"
 import { Request } from "../socket/reqrep/request.ts"
 import { Router } from "../socket/reqrep/router.ts"
 import type { Socket } from "../socket/socket.ts"
+import { Stream } from "../socket/stream.ts"
 import type { OptionValues } from "./option-values.ts"
 import * as option from "./option-values.ts"
 
 /** What distinguishes a type of socket. */
 export interface SocketKind {
   /** Makes the socket of the library. */
-  create(options: object): Socket
+  create(options: object, values: OptionValues): Socket
   /** Options of this type only, as the library has them. */
   own?(values: OptionValues): object
   readonly sends: boolean
@@ -210,6 +211,17 @@ export const SOCKET_KINDS: ReadonlyMap<number, SocketKind> = new Map<number, Soc
       receives: true,
       writable: true,
       linger: 0,
+    },
+  ],
+  [
+    11,
+    {
+      create: (options, values): Socket => new Stream({ ...options, notify: values.flag(option.NOTIFY) }),
+      own: (values) => ({ ...sending(values), ...receiving(values), mandatory: true }),
+      sends: true,
+      receives: true,
+      writable: true,
+      impatient: true,
     },
   ],
 ])

@@ -56,7 +56,7 @@ export abstract class Socket {
 
   /** What happens to this socket. The same object at every access. */
   get events(): Observer {
-    if (this.#handle.closed && this.#events === undefined) throw errnoError("ENOTSOCK")
+    if (this.#handle.closed) throw errnoError("ENOTSOCK")
     this.#events ??= new Observer(this)
     return this.#events
   }
@@ -159,7 +159,8 @@ export abstract class Socket {
   }
 
   protected getUint64Option(option: number): number {
-    return this.#handle.get(identifier(option), 8) as number
+    const value = this.#handle.get(identifier(option), 8) as number
+    return value < 0 ? value + 2 ** 64 : value
   }
 
   protected setUint64Option(option: number, value: number): void {

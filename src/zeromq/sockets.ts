@@ -2,7 +2,7 @@
 
 import type { Bytes } from "../bytes.ts"
 import { defineOption } from "./context.ts"
-import type { Readable, SocketOptions, Writable } from "./messages.ts"
+import type { Message, MessageLike, Readable, SocketOptions, Writable } from "./messages.ts"
 import { Socket } from "./socket.ts"
 
 /** The options of one `connect` of a {@link Router}. */
@@ -179,8 +179,31 @@ export class XSubscriber extends Socket {
 }
 export interface XSubscriber extends Readable, Writable {}
 
-const SENDING = [Pair, Publisher, Request, Reply, Dealer, Router, Push, XPublisher, XSubscriber]
-const RECEIVING = [Pair, Subscriber, Request, Reply, Dealer, Router, Pull, XPublisher, XSubscriber]
+/** The options of one `connect` of a {@link Stream}. */
+export interface StreamConnectOptions {
+  /** The name by which the peer is known. */
+  routingId?: string
+}
+
+/** Sends octets to peers of tcp that speak no ZMTP, and receives theirs: `[id, octets]`. */
+export class Stream extends Socket {
+  constructor(options?: SocketOptions<Stream>) {
+    super(11, options)
+  }
+
+  /** As `Socket.connect`; with `routingId` the peer is known by that name. */
+  override connect(address: string, options: StreamConnectOptions = {}): void {
+    if (options.routingId) this.setStringOption(61, options.routingId)
+    super.connect(address)
+  }
+}
+export interface Stream extends Readable<[Message, Message]>, Writable<[MessageLike, MessageLike]> {
+  /** Whether an empty message tells that a peer came or left. Default true. */
+  notify: boolean
+}
+
+const SENDING = [Pair, Publisher, Request, Reply, Dealer, Router, Push, XPublisher, XSubscriber, Stream]
+const RECEIVING = [Pair, Subscriber, Request, Reply, Dealer, Router, Pull, XPublisher, XSubscriber, Stream]
 const NAMED = [Request, Reply, Router, Dealer]
 
 type Row = readonly [
@@ -209,6 +232,7 @@ const ACCESSORS: readonly Row[] = [
   [[XPublisher, Publisher], "noDrop", 69, "Bool", "set"],
   [[XPublisher], "manual", 71, "Bool", "set"],
   [[XPublisher], "welcomeMessage", 72, "String", "set"],
+  [[Stream], "notify", 73, "Bool", "set"],
   [[Publisher, Subscriber, XPublisher], "invertMatching", 74, "Bool", "both"],
 ]
 for (const [classes, name, option, layout, access] of ACCESSORS) {

@@ -1,0 +1,16 @@
+// Runs the scenarios of one file with one package, and prints what happens.
+//
+//   node build/test/programs/zeromq/main.js brokerless/zeromq patterns
+
+import { type Scenario, stageOf, type Zmq } from "./stage.ts"
+
+const [from = "zeromq", file = "patterns", only] = process.argv.slice(2)
+const zmq = (await import(from)) as Zmq
+const scenarios = (await import(`./${file}.js`)) as Record<string, Scenario>
+
+for (const [name, scenario] of Object.entries(scenarios)) {
+  if (only !== undefined && only !== name) continue
+  console.log(`# ${name}`)
+  await scenario(stageOf(zmq))
+}
+process.exit(0)

@@ -1,0 +1,136 @@
+// PLAIN, CURVE and handlers of ZAP.
+
+import type { Router } from "zeromq"
+import { event, type Scenario, type Stage } from "./stage.ts"
+
+/** Answers with the status that `judge` gives; says what it was asked. */
+async function handler(stage: Stage, judge: (frames: string[]) => string): Promise<Router> {
+  const { zmq, say } = stage
+  const router = new zmq.Router()
+  await router.bind("inproc://zeromq.zap.01")
+  void (async () => {
+    for await (const [path, delimiter, version, id, ...question] of router) {
+      const texts = question.map((frame) => (frame.length === 32 ? "a key" : String(frame)))
+      say("asked", String(version), texts)
+      const answer = [path, delimiter, version, id, judge(texts), "text", "user", ""]
+      await router.send(answer as Buffer[])
+    }
+  })()
+  return router
+}
+
+export const plain: Scenario = async (stage) => {
+  const { zmq, say } = stage
+  const zap = await handler(stage, (texts) => (texts.at(-1) === "secret" ? "200" : "400"))
+  const server = new zmq.Pull({ plainServer: true, zapDomain: "test" })
+  const friend = new zmq.Push({ plainUsername: "friend", plainPassword: "secret" })
+  const stranger = new zmq.Push({ plainUsername: "stranger", plainPassword: "guess", linger: 0 })
+  say(server.securityMechanism, friend.securityMechanism)
+  await server.bind("tcp://127.0.0.1:*")
+  friend.connect(server.lastEndpoint as string)
+  await friend.send("hello")
+  say(String((await server.receive())[0]))
+  const refused = event(server.events, "handshake:error:auth")
+  stranger.connect(server.lastEndpoint as string)
+  say(await refused)
+  for (const socket of [server, friend, stranger, zap]) socket.close()
+}
+
+export const plainWithoutHandler: Scenario = async ({ zmq, say }) => {
+  const server = new zmq.Pull({ plainServer: true })
+  const client = new zmq.Push({ plainUsername: "somebody", plainPassword: "secret", linger: 0 })
+  await server.bind("tcp://127.0.0.1:*")
+  const refused = event(server.events, "handshake:error:other")
+  client.connect(server.lastEndpoint as string)
+  const { type } = await refused
+  say(type)
+  server.close()
+  client.close()
+}
+
+export const curve: Scenario = async (stage) => {
+  const { zmq, say } = stage
+  const [server, client] = [zmq.curveKeyPair(), zmq.curveKeyPair()]
+  say(server.publicKey.length, server.secretKey.length, Object.keys(server))
+  const pull = new zmq.Pull({ curveServer: true, curveSecretKey: server.secretKey })
+  const push = new zmq.Push({
+    curveServerKey: server.publicKey,
+    curvePublicKey: client.publicKey,
+    curveSecretKey: client.secretKey,
+  })
+  say(pull.securityMechanism, push.securityMechanism)
+  await pull.bind("tcp://127.0.0.1:*")
+  push.connect(pull.lastEndpoint as string)
+  await push.send(["sealed", ""])
+  say((await pull.receive()).map(String))
+  pull.close()
+  push.close()
+}
+
+export const curveWithHandler: Scenario = async (stage) => {
+  const { zmq, say } = stage
+  const [server, client] = [zmq.curveKeyPair(), zmq.curveKeyPair()]
+  let status = "400"
+  const zap = await handler(stage, () => status)
+  const pull = new zmq.Pull({ curveServer: true, curveSecretKey: server.secretKey, zapDomain: "test" })
+  const keys = {
+    curveServerKey: server.publicKey,
+    curvePublicKey: client.publicKey,
+    curveSecretKey: client.secretKey,
+    linger: 0,
+  }
+  await pull.bind("tcp://127.0.0.1:*")
+  const refused = event(pull.events, "handshake:error:auth")
+  const stranger = new zmq.Push(keys)
+  stranger.connect(pull.lastEndpoint as string)
+  say(await refused)
+  stranger.close()
+  status = "200"
+  const friend = new zmq.Push(keys)
+  friend.connect(pull.lastEndpoint as string)
+  await friend.send("hello")
+  say(String((await pull.receive())[0]))
+  for (const socket of [pull, friend, zap]) socket.close()
+}
+
+export const nullWithHandler: Scenario = async (stage) => {
+  const { zmq, say } = stage
+  const zap = await handler(stage, () => "200")
+  const pull = new zmq.Pull({ zapDomain: "test" })
+  const push = new zmq.Push()
+  await pull.bind("tcp://127.0.0.1:*")
+  push.connect(pull.lastEndpoint as string)
+  await push.send("hello")
+  say(String((await pull.receive())[0]))
+  for (const socket of [pull, push, zap]) socket.close()
+}
+
+export const handlerThatReplies: Scenario = async ({ zmq, say }) => {
+  const zap = new zmq.Reply()
+  await zap.bind("inproc://zeromq.zap.01")
+  const serving = (async () => {
+    for await (const [version, id, domain, , , mechanism] of zap) {
+      say(String(version), String(domain), String(mechanism))
+      await zap.send([version as Buffer, id as Buffer, "200", "OK", "", ""])
+    }
+  })()
+  const pull = new zmq.Pull({ plainServer: true, zapDomain: "replies" })
+  const push = new zmq.Push({ plainUsername: "a", plainPassword: "b" })
+  await pull.bind("tcp://127.0.0.1:*")
+  push.connect(pull.lastEndpoint as string)
+  await push.send("hello")
+  say(String((await pull.receive())[0]))
+  for (const socket of [pull, push, zap]) socket.close()
+  await serving
+}
+
+export const mechanismsThatDiffer: Scenario = async ({ zmq, say }) => {
+  const pull = new zmq.Pull({ plainServer: true })
+  const push = new zmq.Push({ linger: 0 })
+  await pull.bind("tcp://127.0.0.1:*")
+  const refused = event(pull.events, "handshake:error:protocol")
+  push.connect(pull.lastEndpoint as string)
+  say(await refused)
+  pull.close()
+  push.close()
+}
