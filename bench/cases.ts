@@ -26,6 +26,7 @@ export const FLOORS: readonly Case[] = [
   stream(3, { transport: "tcp", size: 1024 }),
   stream(1.2, { transport: "tcp", size: 65_536 }),
   stream(1, { transport: "tcp", size: 1_048_576 }),
+  dropIn(8, 16),
   stream(12, { transport: "ipc", size: 16 }),
   stream(18, { transport: "inproc", size: 16 }),
   stream(10, { pattern: "pubsub", transport: "tcp", size: 16, peers: 50 }),
@@ -74,6 +75,12 @@ function stream(floor: number | undefined, wanted: Partial<StreamSetup> & { tran
 function against(opponent: ContenderName, floor: number, wanted: Parameters<typeof stream>[1]): Case {
   const work = stream(floor, wanted)
   return { ...work, name: `${work.name}, against ${opponent}`, opponent: { ...work.opponent, contender: opponent } }
+}
+
+/** A program for `zeromq`, with `await send` and `for await`, whose import was changed. */
+function dropIn(floor: number, size: number): Case {
+  const { name, subject, ...rest } = stream(floor, { transport: "tcp", size })
+  return { ...rest, name: `${name}, drop-in`, subject: { ...subject, contender: "drop-in" } }
 }
 
 function exchange(floor: number, wanted: Pick<ExchangeSetup, "pattern" | "transport"> & Partial<ExchangeSetup>): Case {

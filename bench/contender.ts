@@ -1,12 +1,12 @@
 // What the benchmark asks of a library: sockets that can be driven by the very same loops on both sides. A socket is
 // the library's own object, never a wrapper, so that no contender pays for the measuring; what differs between the
 // libraries (settings, how an endpoint is learnt, how counters are read) is said once per side, in brokerless.ts and
-// zeromq.ts.
+// zeromq.ts, which is also how programs for the one run with brokerless/zeromq.
 
 import type { CurveKeys } from "./setup.ts"
 
 /** `postMessage` is what Node.js itself offers between threads. */
-export type ContenderName = "brokerless" | "zeromq" | "postMessage"
+export type ContenderName = "brokerless" | "drop-in" | "zeromq" | "postMessage"
 
 /** What every socket can do. */
 export interface Bindable {
@@ -63,5 +63,8 @@ export interface Contender {
 export async function loadContender(name: ContenderName): Promise<Contender> {
   if (name === "postMessage") return (await import("./post-message.ts")).postMessage
   if (name === "brokerless") return (await import("./brokerless.ts")).brokerless
-  return (await import("./zeromq.ts")).zeromq
+  const { contenderOf } = await import("./zeromq.ts")
+  if (name === "zeromq") return contenderOf(await import("zeromq"))
+  // Written against the declarations of the one, run with the other.
+  return contenderOf((await import("brokerless/zeromq")) as unknown as typeof import("zeromq"))
 }

@@ -144,7 +144,8 @@ function checkModules(consumer) {
   if (imported !== required) fail(`import gives\n  ${imported}\nand require gives\n  ${required}`)
   const names = node(consumer, join("out", "zeromq.mjs"))
   const same = node(consumer, join("out", "zeromq.cjs"))
-  if (names !== same || names.trim().split(" ").length !== 20) fail(`zeromq: import gives\n  ${names}\nand require\n  ${same}`)
+  if (names !== same || names.trim().split(" ").length !== 20)
+    fail(`zeromq: import gives\n  ${names}\nand require\n  ${same}`)
   report("brokerless/zeromq runs, imported and required: the same twenty names")
   for (const program of ["curve.mjs", "curve.cjs"]) {
     const provider = node(consumer, join("out", program)).trim()

@@ -89,7 +89,7 @@ export class Outbox<S> {
     return this.#setup.offer(message, subject)
   }
 
-  /** What the sender of an accepted message is to wait for, for the sake of others; undefined if it was not accepted. */
+  /** What the sender of an accepted message is to wait for; undefined if it was not accepted. */
   accepted(verdict: Verdict): Promise<void> | undefined {
     if (verdict === ACCEPTED) return this.pace.spent() ? inNextTurn() : DONE
     if (verdict === ACCEPTED_SLOWLY) return inNextTurn()

@@ -1,5 +1,5 @@
-// STREAM: octets to and from peers of tcp that speak no ZMTP. Addressed like a Router: the first frame of a message names
-// the peer. Not a socket of the RFCs, and of no public door but that of programs which know it by that name.
+// STREAM: octets to and from peers of tcp that speak no ZMTP. Addressed like a Router: the first frame of a message
+// names the peer. Not a socket of the RFCs, and of no public door but that of programs which know it by that name.
 
 import { EMPTY } from "../bytes.ts"
 import { type Message, type MessageLike, toMessage } from "../message.ts"

@@ -1,5 +1,5 @@
 // Listening at an address without waiting for anything. Node.js listens at once, too, but tells by an event only
-// whether it could; so the address is bound here, with the handle that Node.js itself would make, and then handed to it.
+// whether it could; so the address is bound here, with the handle that Node.js itself would make, and handed to it.
 
 import { type Server, Socket } from "node:net"
 import { getSystemErrorName } from "node:util"

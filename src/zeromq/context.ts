@@ -1,6 +1,7 @@
 // Contexts: what libzmq calls the world of a set of sockets. Here a context holds defaults for its sockets, counts
 // them, and keeps its inproc names apart from those of others.
 
+import { threadId } from "node:worker_threads"
 import { errnoError } from "./errno.ts"
 import { checkCount, isObject } from "./strict-arguments.ts"
 import type { Options } from "./type-of-options.ts"
@@ -132,7 +133,7 @@ export class Context {
   constructor(options?: Options<Context>) {
     if (options !== undefined && !isObject(options)) throw new TypeError("Options must be an object")
     checkCount(arguments, 1)
-    this.#state = new ContextState(contexts === 0 ? "" : `\u0000${contexts}\u0000`)
+    this.#state = new ContextState(contexts === 0 ? "" : `\u0000${threadId}.${contexts}\u0000`)
     contexts++
     Object.seal(this)
     if (options !== undefined) Object.assign(this, options)

@@ -138,7 +138,7 @@ export class Handle implements atExit.Leaving {
   bind(owner: object, address: string): Promise<void> {
     this.checkOpen()
     return this.#blocking(owner, address, async () => {
-      checkProtocol(this.values.type, address)
+      this.#check(address)
       const endpoint = await this.#ready().bind(this.context.endpointOf(address))
       this.#bound(this.context.addressOf(endpoint))
     })
@@ -155,7 +155,7 @@ export class Handle implements atExit.Leaving {
   bindSync(address: string): void {
     this.checkOpen()
     try {
-      checkProtocol(this.values.type, address)
+      this.#check(address)
       const hub = hubOf(this.#ready())
       const wanted = address === "ipc://*" ? chosenPath() : address
       const endpoint = hub.bindNow(this.context.endpointOf(wanted)) ?? this.#bindInBackground(hub, wanted)
@@ -180,7 +180,7 @@ export class Handle implements atExit.Leaving {
   connect(address: string): void {
     this.checkOpen()
     try {
-      checkProtocol(this.values.type, address)
+      this.#check(address)
       const core = this.#ready()
       const endpoint = this.context.endpointOf(address)
       const routingId = this.values.octets(option.CONNECT_ROUTING_ID)
@@ -205,6 +205,13 @@ export class Handle implements atExit.Leaving {
       throw translated(error, address)
     }
     this.endpoints--
+  }
+
+  #check(address: string): void {
+    checkProtocol(this.values.type, address)
+    // Traffic that was to take another way takes none at all.
+    const detour = this.values.octets(option.SOCKS_PROXY) ?? this.values.octets(option.INTERFACE)
+    if (detour !== null && address.startsWith("tcp://")) throw errnoError("ENOTSUP", undefined, address)
   }
 
   /** Nothing else can be asked meanwhile, and the process goes on. */

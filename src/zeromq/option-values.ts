@@ -43,6 +43,7 @@ export const ZAP_DOMAIN = 55
 export const HANDOVER = 56
 export const CONNECT_ROUTING_ID = 61
 export const HANDSHAKE_INTERVAL = 66
+export const SOCKS_PROXY = 68
 export const NO_DROP = 69
 export const MANUAL = 71
 export const WELCOME_MESSAGE = 72
@@ -53,6 +54,7 @@ export const HEARTBEAT_TIME_TO_LIVE = 76
 export const HEARTBEAT_TIMEOUT = 77
 export const VERBOSER = 78
 export const CONNECT_TIMEOUT = 79
+export const INTERFACE = 92
 export const ZAP_ENFORCE_DOMAIN = 93
 
 const TYPE = 16
@@ -145,8 +147,8 @@ const ROWS: ReadonlyMap<number, Row> = new Map([
   [35, whole(-1, -1)],
   [TCP_KEEPALIVE_IDLE, whole(-1, -1)],
   [37, whole(-1, -1)],
-  // Filters are not kept: an address that comes in is let in by a ZAP handler.
-  [38, octets(0, MAX_INT, { access: "set" })],
+  // Refused, so that nobody believes that somebody is kept out.
+  [38, octets(0, 0, { access: "set", accepts: () => false })],
   [IMMEDIATE, flag(0)],
   [VERBOSE, flag(0, { on: [PUB, XPUB], access: "set" })],
   [IPV6, flag(0)],
@@ -167,7 +169,7 @@ const ROWS: ReadonlyMap<number, Row> = new Map([
   [57, whole(0, 0)],
   [CONNECT_ROUTING_ID, octets(1, 255, { on: [ROUTER, STREAM], access: "set" })],
   [HANDSHAKE_INTERVAL, whole(30_000, 0)],
-  [68, octetsOrNull(1, MAX_INT)],
+  [SOCKS_PROXY, octetsOrNull(1, MAX_INT)],
   [NO_DROP, flag(0, { on: [PUB, XPUB], access: "set" })],
   [MANUAL, flag(0, { on: [PUB, XPUB], access: "set" })],
   [WELCOME_MESSAGE, octets(0, MAX_INT, { on: [PUB, XPUB], access: "set" })],
@@ -181,7 +183,7 @@ const ROWS: ReadonlyMap<number, Row> = new Map([
   [80, whole(0, 0)],
   [THREAD_SAFE, whole(0, 0, 1, { access: "get" })],
   [84, whole(1500, 1)],
-  [92, octetsOrNull(1, 15)],
+  [INTERFACE, octetsOrNull(1, 15)],
   [ZAP_ENFORCE_DOMAIN, flag(0)],
   [94, flag(0)],
 ])

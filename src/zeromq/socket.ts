@@ -248,7 +248,7 @@ export interface Socket {
   typeOfService: number
   /** How long a handshake may take; 0 = no limit. Default 30000 ms. */
   handshakeInterval: number
-  /** Kept; there are no proxies of SOCKS. Default null. */
+  /** Kept; there are no proxies of SOCKS, so nothing can be connected to by tcp then. Default null. */
   socksProxy: string | null
   /** After how much silence a peer is asked for a sign of life; 0 = never. Default 0 ms. */
   heartbeatInterval: number
@@ -270,7 +270,7 @@ export interface Socket {
   vmciBufferMaxSize: number
   /** Refused: there is no VMCI. */
   vmciConnectTimeout: number
-  /** Kept. Default null. */
+  /** Kept; no device can be chosen, so tcp cannot be used then. Default null. */
   interface: string | null
   /** Refuses peers of CURVE while there is a `zapDomain` and no handler. Default false. */
   zapEnforceDomain: boolean

@@ -37,7 +37,6 @@ clearInterval(publishing)
 subscriber.close()
 publisher.close()
 
-
 export function refused(): unknown[] {
   return [
     // @ts-expect-error there is no such option

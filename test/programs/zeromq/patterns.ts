@@ -234,7 +234,6 @@ export const verbosity: Scenario = async (stage) => {
   for (const each of [null, "allSubs", "allSubsUnsubs"] as const) await subscriptions(stage, each)
 }
 
-
 export const inverted: Scenario = async ({ zmq, say }) => {
   const pub = new zmq.XPublisher({ invertMatching: true })
   const sub = new zmq.Subscriber({ invertMatching: true })

@@ -19,7 +19,7 @@ export const server: Scenario = async ({ zmq, say }) => {
   say(answer)
   const ended = once(client, "end")
   client.resume()
-  await stream.send([id, ""])
+  await stream.send([id, null])
   await ended
   client.end()
   say("ended")
