@@ -290,7 +290,12 @@ export const relaxed: Scenario = async ({ zmq, say }) => {
 }
 
 export const connectFirst: Scenario = async ({ zmq, say }) => {
-  for (const address of ["tcp://127.0.0.1:45871", "inproc://connect-first"]) {
+  const scout = new zmq.Pull()
+  await scout.bind("tcp://127.0.0.1:*")
+  const free = scout.lastEndpoint as string
+  await scout.unbind(free)
+  scout.close()
+  for (const address of [free, "inproc://connect-first"]) {
     const push = new zmq.Push({ sendHighWaterMark: 3, reconnectInterval: 10 })
     const pull = new zmq.Pull()
     say(push.writable)

@@ -17,12 +17,21 @@ export const server: Scenario = async ({ zmq, say }) => {
   await stream.send([id, "hello"])
   const [answer] = (await once(client, "data")) as [Buffer]
   say(answer)
+  client.destroy()
+  stream.close()
+}
+
+export const sendingAway: Scenario = async ({ zmq, say }) => {
+  const stream = new zmq.Stream()
+  await stream.bind("tcp://127.0.0.1:*")
+  const client = connect({ host: "127.0.0.1", port: Number(stream.lastEndpoint?.split(":").at(-1)) })
+  const [id] = await stream.receive()
   const ended = once(client, "end")
   client.resume()
   await stream.send([id, null])
   await ended
-  client.end()
   say("ended")
+  client.end()
   stream.close()
 }
 
