@@ -186,8 +186,8 @@ const NAMES = [...new Set(PATTERN_FILES.map(patternOf))].filter((name) => name !
 describe("every file of src/ and patterns/", () => {
   const published = [...SOURCES, ...PATTERN_SOURCES]
 
-  it("exports names, never a default", () => {
-    expect(defaultExports(published)).toEqual([])
+  it("exports names, never a default, but where programs of another package expect one", () => {
+    expect(defaultExports(published)).toEqual(["zeromq.ts: a default export"])
   })
 
   it("has types that can be erased: no enum, no namespace, no parameter property", () => {

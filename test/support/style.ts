@@ -7,6 +7,7 @@ import { findAll, type Source } from "./sources.ts"
 export function defaultExports(sources: readonly Source[]): string[] {
   return findAll(sources, (node) => {
     if (ts.isExportAssignment(node)) return node.getText()
+    if (ts.isNamespaceExport(node) && node.name.text === "default") return "a default export"
     const modifiers = ts.canHaveModifiers(node) ? (ts.getModifiers(node) ?? []) : []
     if (modifiers.some(({ kind }) => kind === ts.SyntaxKind.DefaultKeyword)) return "a default export"
     return ts.isExportSpecifier(node) && node.name.text === "default" ? "a default export" : undefined
