@@ -35,4 +35,4 @@ export {
   XPublisher,
   XSubscriber,
 } from "./sockets.ts"
-export type { Expand, Options, WritableKeys } from "./type-of-options.ts"
+export type { Expand, IfEquals, Options, WritableKeys } from "./type-of-options.ts"
