@@ -4,7 +4,7 @@
 
 import { fork } from "node:child_process"
 import { Worker } from "node:worker_threads"
-import { sleep, type Zmq } from "./stage.ts"
+import { freeAddress, sleep, type Zmq } from "./stage.ts"
 
 const [from = "zeromq", part = "", endpoint = ""] = process.argv.slice(2)
 const zmq = (await import(from)) as Zmq
@@ -56,9 +56,7 @@ const parts: Record<string, () => unknown> = {
   async heir() {
     for (const kind of ["leaver", "closer"]) {
       const pull = new zmq.Pull({ receiveTimeout: 10_000 })
-      await pull.bind("tcp://127.0.0.1:*")
-      const address = pull.lastEndpoint as string
-      await pull.unbind(address)
+      const address = await freeAddress()
       const child = fork(process.argv[1] as string, [from, kind, address], { stdio: "ignore" })
       await sleep(200)
       await pull.bind(address)

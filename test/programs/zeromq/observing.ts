@@ -1,9 +1,7 @@
 // The events of a socket: which, in what order, with what; both ways of hearing them; and their end.
 
-import { once } from "node:events"
-import { createServer } from "node:net"
 import type { Event, EventOfType } from "zeromq"
-import { event, type Scenario, sleep, until } from "./stage.ts"
+import { event, freeAddress, type Scenario, sleep, until } from "./stage.ts"
 
 export const connection: Scenario = async ({ zmq, say }) => {
   const [pull, push] = [new zmq.Pull(), new zmq.Push()]
@@ -35,14 +33,10 @@ function line({ type, ...details }: Event): string {
 }
 
 export const nobodyThere: Scenario = async ({ zmq, say }) => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, "close")
+  const address = await freeAddress()
   const push = new zmq.Push({ linger: 0, reconnectInterval: 5 })
   const { events } = push
-  push.connect(`tcp://127.0.0.1:${port}`)
+  push.connect(address)
   const seen: string[] = []
   while (seen.length < 6) {
     const next = await events.receive()

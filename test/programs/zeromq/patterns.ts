@@ -1,6 +1,6 @@
 // Every type of socket, over every transport: who gets what, in what order, in which frames.
 
-import { type Scenario, type Stage, until } from "./stage.ts"
+import { freeAddress, type Scenario, type Stage, until } from "./stage.ts"
 
 type Transport = "tcp://127.0.0.1:*" | "ipc://*" | "inproc://patterns"
 
@@ -261,9 +261,7 @@ export const probing: Scenario = async ({ zmq, say }) => {
 export const conflation: Scenario = async ({ zmq, say }) => {
   const push = new zmq.Push({ conflate: true })
   const pull = new zmq.Pull()
-  await pull.bind("tcp://127.0.0.1:*")
-  const endpoint = pull.lastEndpoint as string
-  await pull.unbind(endpoint)
+  const endpoint = await freeAddress()
   push.connect(endpoint)
   for (let i = 0; i < 10; i++) await push.send(String(i))
   await pull.bind(endpoint)
@@ -279,10 +277,10 @@ export const relaxed: Scenario = async ({ zmq, say }) => {
   request.connect(reply.lastEndpoint as string)
   await request.send("first")
   await request.send("second")
-  for (let i = 0; i < 2; i++) {
-    const [question] = await reply.receive()
-    say(String(question))
-    await reply.send(`to ${question}`)
+  // The first may be lost on the way: libzmq parts with the peer that it was sent to.
+  for (let asked = ""; asked !== "second"; ) {
+    asked = String((await reply.receive())[0])
+    await reply.send(`to ${asked}`).catch(() => {})
   }
   say(texts(await request.receive()))
   request.close()
@@ -290,12 +288,7 @@ export const relaxed: Scenario = async ({ zmq, say }) => {
 }
 
 export const connectFirst: Scenario = async ({ zmq, say }) => {
-  const scout = new zmq.Pull()
-  await scout.bind("tcp://127.0.0.1:*")
-  const free = scout.lastEndpoint as string
-  await scout.unbind(free)
-  scout.close()
-  for (const address of [free, "inproc://connect-first"]) {
+  for (const address of [await freeAddress(), "inproc://connect-first"]) {
     const push = new zmq.Push({ sendHighWaterMark: 3, reconnectInterval: 10 })
     const pull = new zmq.Pull()
     say(push.writable)

@@ -2,7 +2,7 @@
 
 import { once } from "node:events"
 import { createRequire } from "node:module"
-import type { Zmq } from "./stage.ts"
+import { freeAddress, type Zmq } from "./stage.ts"
 
 const require = createRequire(import.meta.url)
 const zmq = require("zeromq") as Zmq
@@ -15,9 +15,7 @@ const Client = require("@dashevo/dashd-zmq") as new (
 }
 
 const node = new zmq.XPublisher()
-await node.bind("tcp://127.0.0.1:*")
-const uri = node.lastEndpoint as string
-await node.unbind(uri)
+const uri = await freeAddress()
 const client = new Client({ uri })
 const connected = client.connect()
 // It listens for its connection only after it has begun to connect, so the other end comes later.

@@ -1,6 +1,8 @@
 // What every scenario has at hand: the package under test, a way to say what happens so that two packages say it alike,
 // and waits that end by events.
 
+import { once } from "node:events"
+import { createServer } from "node:net"
 import type * as zmq from "zeromq"
 
 /** The package under test, as its own declarations have it. */
@@ -81,6 +83,16 @@ export async function until(condition: () => boolean): Promise<void> {
     if (waited > 10_000) throw new Error(`It never came to ${condition}`)
     await sleep(5)
   }
+}
+
+/** An address of tcp at which nobody listens. */
+export async function freeAddress(): Promise<string> {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, "close")
+  return `tcp://127.0.0.1:${port}`
 }
 
 /** The event of this type, whatever comes before it. */
