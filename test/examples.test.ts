@@ -69,7 +69,11 @@ const LINES: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     "boris holds the key of boris",
     "anna to boris, and to nobody else: meet me at nine",
   ],
-  "11-threads": [/^thread 1 +▇+ \d+ rounds$/, /^100 digests by \d+ threads, all of them right$/],
+  "11-threads": [
+    /^thread 1 +▇+ \d+ rounds$/,
+    /^thread 2 +▇+ \d+ rounds$/,
+    "100 digests by 2 threads, all of them right",
+  ],
   "12-task-fanout": [
     "doomed is gone, and had work",
     "13 was given up after 3 attempts: thirteen is unlucky",
