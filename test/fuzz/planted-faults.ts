@@ -51,8 +51,8 @@ export const FAULTS: readonly PlantedFault[] = [
     about: "the context of a PING is echoed in full",
     target: "commands",
     file: "src/zmtp/command.ts",
-    find: "data.subarray(2, 2 + MAX_CONTEXT)",
-    replace: "data.subarray(2)",
+    find: "Math.min(size, MAX_CONTEXT)",
+    replace: "size",
   },
   {
     about: "the length of a property is believed",
@@ -197,7 +197,7 @@ export const FAULTS: readonly PlantedFault[] = [
   {
     about: "a newcomer with a known routing id takes the place of its owner",
     target: "octets-to-listeners",
-    file: "src/socket/reqrep/router.ts",
+    file: "src/socket/reqrep/address-book.ts",
     find: "if (holder === undefined || holder === pipe || this.#hub.options.handover) return undefined",
     replace: "if (holder !== null) return undefined",
   },

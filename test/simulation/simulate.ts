@@ -90,7 +90,6 @@ export async function simulate(seed: number, subject: Subject, listener?: (line:
     fail,
   }
   const restore = clock.install()
-  Reflect.deleteProperty(globalThis, INPROC)
   const strays = catchStrays(fail)
   try {
     subject.plug(network)
@@ -280,10 +279,7 @@ class Play {
 
 /** Names of inproc that somebody has bound or waits for. */
 function inprocNames(): string[] {
-  const registry = (globalThis as { [INPROC]?: { bindings: Map<string, unknown>; waiting: Map<string, unknown> } })[
-    INPROC
-  ]
-  return registry === undefined ? [] : [...registry.bindings.keys(), ...registry.waiting.keys()]
+  return (globalThis as { [INPROC]?: { known: string[] } })[INPROC]?.known ?? []
 }
 
 function isConnected({ socket, plan }: Station): boolean {

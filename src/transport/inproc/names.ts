@@ -24,6 +24,11 @@ export class Names {
     return this.#bound.get(name)
   }
 
+  /** All names that are bound or waited for in this thread. */
+  get known(): string[] {
+    return [...this.#bound.keys(), ...this.#callers.keys()]
+  }
+
   /** From now on the name is bound here; whoever waited for it is told. */
   bind(name: string, bound: Bound): void {
     this.#bound.set(name, bound)
