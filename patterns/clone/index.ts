@@ -1,6 +1,7 @@
 /// <reference types="node" preserve="true" />
 // The door `brokerless/patterns/clone`. Re-exports only.
 
+export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export type { CloneChange } from "./changes.ts"
 export {
   type CloneCallOptions,

@@ -2,6 +2,7 @@
 // The door `brokerless/patterns/exchange`. Re-exports only.
 
 export type { ClosingOptions } from "../closing.ts"
+export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export { Participant, type ParticipantSocketOptions } from "../participant.ts"
 export { Consumer } from "./consumer.ts"
 export type { ConsumeOptions, ConsumerEvents, ConsumerOptions, ConsumerStats } from "./consumer-face.ts"

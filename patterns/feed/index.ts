@@ -1,9 +1,8 @@
 // The door `brokerless/patterns/feed`. Re-exports only.
 
-export type { EventFrom, EventMap } from "../emitter.ts"
-export { Emitter } from "../emitter.ts"
+export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export { FeedLimitError } from "./limit-error.ts"
-export { FeedPublisher, type FeedPublisherArguments } from "./publisher.ts"
+export { type CatchUpOptions, FeedPublisher, type FeedPublisherArguments } from "./publisher.ts"
 export type {
   FeedOverflow,
   FeedPublisherEvents,
@@ -17,4 +16,5 @@ export type {
   FeedSubscriberOptions,
   FeedSubscriberStats,
   FeedUpdate,
+  FeedUpdateFacts,
 } from "./subscriber-options.ts"

@@ -1,6 +1,7 @@
 /// <reference types="node" preserve="true" />
 // The door `brokerless/patterns/majordomo`. Re-exports only.
 
+export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export { MajordomoBroker, type MajordomoBrokerOptions, type MajordomoRole } from "./broker.ts"
 export type {
   MajordomoAnswerDropReason,

@@ -1,13 +1,17 @@
 /// <reference types="node" preserve="true" />
 // The door `brokerless/patterns/mesh`. Re-exports only.
 
+export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export type { CircuitState } from "./circuit.ts"
 export type {
   CallContext,
   CallOptions,
+  MeshAnswer,
   MeshClient,
+  MeshHandled,
   MeshHandler,
   MeshHandlers,
+  MeshMethods,
   MeshStream,
   Offering,
   OfferOptions,

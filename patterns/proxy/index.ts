@@ -2,5 +2,6 @@
 // The door `brokerless/patterns/proxy`. Re-exports only.
 
 export type { ClosingOptions } from "../closing.ts"
+export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export type { Device, DeviceEvents, DeviceSide, DeviceStats } from "./device.ts"
 export { type DeviceOptions, type Ends, forwarder, queue, type Side, streamer } from "./devices.ts"

@@ -2,6 +2,7 @@
 // The door `brokerless/patterns/survey`. Re-exports only.
 
 export type { ClosingOptions } from "../closing.ts"
+export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export { Participant, type ParticipantSocketOptions } from "../participant.ts"
 export {
   Respondent,
