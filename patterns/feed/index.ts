@@ -1,5 +1,11 @@
 // The door `brokerless/patterns/feed`. Re-exports only.
 
+/**
+ * Market and telemetry feeds: subscribers converge on the publisher's state after any outage.
+ *
+ * @module brokerless/patterns/feed
+ */
+
 export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export { FeedLimitError } from "./limit-error.ts"
 export { type CatchUpOptions, FeedPublisher, type FeedPublisherArguments } from "./publisher.ts"

@@ -1,6 +1,12 @@
 /// <reference types="node" preserve="true" />
 // The door `brokerless/patterns/tasks`. Re-exports only.
 
+/**
+ * Work for threads, processes and machines, done although workers die.
+ *
+ * @module brokerless/patterns/tasks
+ */
+
 export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export type { CodecArguments } from "./codecs.ts"
 export { DeadLetterError, type ErrorFacts, TaskError, WorkerLostError } from "./errors.ts"
