@@ -1,6 +1,12 @@
 /// <reference types="node" preserve="true" />
 // The public door of `brokerless`. Re-exports only.
 
+/**
+ * Sockets, their options, events, statistics and errors.
+ *
+ * @module brokerless
+ */
+
 export type { Bytes } from "./bytes.ts"
 export type { Codec } from "./codec/codec.ts"
 export {

@@ -1,6 +1,13 @@
 /// <reference types="node" preserve="true" />
 // The door `brokerless/patterns/clone`. Re-exports only.
 
+/**
+ * A table of keys and values that is the same everywhere.
+ *
+ * @module brokerless/patterns/clone
+ */
+
+export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export type { CloneChange } from "./changes.ts"
 export {
   type CloneCallOptions,

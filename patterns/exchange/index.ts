@@ -1,7 +1,14 @@
 /// <reference types="node" preserve="true" />
 // The door `brokerless/patterns/exchange`. Re-exports only.
 
+/**
+ * Direct, topic, headers and fanout routing to named queues, evaluated at the publisher.
+ *
+ * @module brokerless/patterns/exchange
+ */
+
 export type { ClosingOptions } from "../closing.ts"
+export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export { Participant, type ParticipantSocketOptions } from "../participant.ts"
 export { Consumer } from "./consumer.ts"
 export type { ConsumeOptions, ConsumerEvents, ConsumerOptions, ConsumerStats } from "./consumer-face.ts"

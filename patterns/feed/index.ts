@@ -1,9 +1,14 @@
 // The door `brokerless/patterns/feed`. Re-exports only.
 
-export type { EventFrom, EventMap } from "../emitter.ts"
-export { Emitter } from "../emitter.ts"
+/**
+ * Market and telemetry feeds: subscribers converge on the publisher's state after any outage.
+ *
+ * @module brokerless/patterns/feed
+ */
+
+export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export { FeedLimitError } from "./limit-error.ts"
-export { FeedPublisher, type FeedPublisherArguments } from "./publisher.ts"
+export { type CatchUpOptions, FeedPublisher, type FeedPublisherArguments } from "./publisher.ts"
 export type {
   FeedOverflow,
   FeedPublisherEvents,
@@ -17,4 +22,5 @@ export type {
   FeedSubscriberOptions,
   FeedSubscriberStats,
   FeedUpdate,
+  FeedUpdateFacts,
 } from "./subscriber-options.ts"

@@ -65,7 +65,8 @@ export const SUBSCRIBER_SETTINGS: Settings<AnySubscriberOptions> = {
   signal: SIGNAL,
 }
 
-interface UpdateFacts {
+/** What every update of a feed tells, a deletion as well. */
+export interface FeedUpdateFacts {
   readonly topic: string
   /** Its number among the updates of its topic in this epoch; for a deletion that a snapshot told, that of the last. */
   readonly sequence: number
@@ -79,8 +80,8 @@ interface UpdateFacts {
 
 /** An update of a topic: a value, or its deletion. */
 export type FeedUpdate<T> =
-  | (UpdateFacts & { readonly deleted: false; readonly value: T })
-  | (UpdateFacts & { readonly deleted: true; readonly value: undefined })
+  | (FeedUpdateFacts & { readonly deleted: false; readonly value: T })
+  | (FeedUpdateFacts & { readonly deleted: true; readonly value: undefined })
 
 /** The events of a {@link FeedSubscriber}. A source is told by its endpoint for updates. */
 export type FeedSubscriberEvents = {

@@ -1,6 +1,13 @@
 /// <reference types="node" preserve="true" />
 // The door `brokerless/patterns/majordomo`. Re-exports only.
 
+/**
+ * Services by name behind a broker (MDP 0.2).
+ *
+ * @module brokerless/patterns/majordomo
+ */
+
+export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export { MajordomoBroker, type MajordomoBrokerOptions, type MajordomoRole } from "./broker.ts"
 export type {
   MajordomoAnswerDropReason,

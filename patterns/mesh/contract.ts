@@ -42,14 +42,16 @@ export interface CallContext {
   service<Api extends object>(name: string, options?: CallOptions): MeshClient<Api>
 }
 
-type Methods<Api> = {
+/** The names of the methods of a service. */
+export type MeshMethods<Api> = {
   [M in keyof Api]: Api[M] extends (...args: never[]) => unknown ? M : never
 }[keyof Api]
 
 /** Items of a stream; leaving the loop tells the handler. */
 export type MeshStream<T> = AsyncIterableIterator<T, undefined>
 
-type Answer<R> =
+/** What a call returns: a promise of the answer, or a stream. */
+export type MeshAnswer<R> =
   R extends AsyncIterable<infer T>
     ? MeshStream<T>
     : R extends PromiseLike<AsyncIterable<infer T>>
@@ -58,12 +60,13 @@ type Answer<R> =
 
 /** The calling end of a service. */
 export type MeshClient<Api> = {
-  readonly [M in Methods<Api> & string]: Api[M] extends (...args: infer A) => infer R
-    ? (...args: A) => Answer<R>
+  readonly [M in MeshMethods<Api> & string]: Api[M] extends (...args: infer A) => infer R
+    ? (...args: A) => MeshAnswer<R>
     : never
 }
 
-type Handled<R> =
+/** What a handler may return for what its method is declared to return. */
+export type MeshHandled<R> =
   R extends AsyncIterable<infer T>
     ? AsyncIterable<T> | Promise<AsyncIterable<T>>
     : R extends PromiseLike<AsyncIterable<infer T>>
@@ -72,16 +75,16 @@ type Handled<R> =
 
 /** One method of the serving end: the context first, so that its place does not depend on what a caller sends. */
 export type MeshHandler<Method> = Method extends (...args: infer A) => infer R
-  ? (context: CallContext, ...args: A) => Handled<R>
+  ? (context: CallContext, ...args: A) => MeshHandled<R>
   : never
 
 /** The serving end of a service: a handler for each method of the contract. */
-export type MeshHandlers<Api> = { readonly [M in Methods<Api> & string]: MeshHandler<Api[M]> }
+export type MeshHandlers<Api> = { readonly [M in MeshMethods<Api> & string]: MeshHandler<Api[M]> }
 
 /** How a service is offered. */
 export interface OfferOptions<Api> {
   /** Methods that may run more than once for one call: all (`true`), none (`false`, the default), or these. */
-  readonly idempotent?: boolean | readonly (Methods<Api> & string)[] | undefined
+  readonly idempotent?: boolean | readonly (MeshMethods<Api> & string)[] | undefined
 }
 
 /** A service that is being offered. */

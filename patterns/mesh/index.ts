@@ -1,13 +1,23 @@
 /// <reference types="node" preserve="true" />
 // The door `brokerless/patterns/mesh`. Re-exports only.
 
+/**
+ * Services without a broker, found by seeds, DNS and introduction, and called by name.
+ *
+ * @module brokerless/patterns/mesh
+ */
+
+export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export type { CircuitState } from "./circuit.ts"
 export type {
   CallContext,
   CallOptions,
+  MeshAnswer,
   MeshClient,
+  MeshHandled,
   MeshHandler,
   MeshHandlers,
+  MeshMethods,
   MeshStream,
   Offering,
   OfferOptions,

@@ -1,7 +1,14 @@
 /// <reference types="node" preserve="true" />
 // The door `brokerless/patterns/reliable-request`. Re-exports only.
 
+/**
+ * Requests that survive their servers.
+ *
+ * @module brokerless/patterns/reliable-request
+ */
+
 export type { ClosingOptions } from "../closing.ts"
+export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export { Participant, type ParticipantSocketOptions } from "../participant.ts"
 export type { Attempts } from "./attempts.ts"
 export {

@@ -59,14 +59,14 @@ interface Arrival {
   readonly parcel: ResultParcel
 }
 
-/** Decodes what it receives. */
-interface Decoder<R> {
+/** The half of a codec that a {@link Sink} needs. */
+export interface ResultDecoder<R> {
   decode(frame: Frame): R
 }
 
-/** A sink only receives, so of its codec only that half matters. */
-type SinkArguments<R> =
-  | [options: SinkOptions & { readonly codec: Decoder<R> & Partial<Codec<never, R>> }]
+/** How a {@link Sink} is made. It only receives, so of its codec only that half matters. */
+export type SinkArguments<R> =
+  | [options: SinkOptions & { readonly codec: ResultDecoder<R> & Partial<Codec<never, R>> }]
   | ([Frame] extends [R] ? [options?: SinkOptions & { readonly codec?: undefined }] : never)
 
 /**
@@ -79,7 +79,7 @@ export class Sink<R = Frame> implements AsyncDisposable {
   /** What happens, as it happens. */
   readonly events: Emitter<SinkEvents> = new Emitter(EVENTS)
   readonly #router: Router
-  readonly #codec: Decoder<R> | undefined
+  readonly #codec: ResultDecoder<R> | undefined
   readonly #remembered: number
   /** Results that were taken: of which ventilator, and which. */
   readonly #seen = new Set<string>()
@@ -92,7 +92,7 @@ export class Sink<R = Frame> implements AsyncDisposable {
   /** @throws OptionError for an option that does not exist or is not accepted */
   constructor(...[options]: SinkArguments<R>) {
     const settings = settle("Sink", SETTINGS, options as AllOptions | undefined)
-    this.#codec = settings.codec as Decoder<R> | undefined
+    this.#codec = settings.codec as ResultDecoder<R> | undefined
     this.#remembered = settings.remembered
     this.#router = new Router({
       linger: 1000,
