@@ -5,7 +5,7 @@
 // or it never left. One that may be made more often goes to another node as soon as the first is lost, and also when
 // the first merely takes long; then the first answer counts, and the other node is told that nobody waits.
 
-import { AbortError, type Codec, CodecError, type Frame } from "brokerless"
+import { AbortError, type Codec, CodecError, type Frame, ProtocolError } from "brokerless"
 import { onAbort } from "./aborts.ts"
 import { type ChoiceSetup, choose, type Obstacle } from "./choice.ts"
 import type { Contact } from "./contact.ts"
@@ -201,6 +201,8 @@ export class Call {
   #woken(): void {
     if (performance.now() >= this.#deadline) this.#expired()
     else if (this.#attempts.length === 0) this.attempt()
+    // Timers may fire a little early; a stream ends at its deadline all the same.
+    else if (this.#stream !== undefined) this.#wait(this.#deadline - performance.now())
     else this.hedge()
   }
 
@@ -318,6 +320,12 @@ export class Call {
     this.#calls.closed(attempt)
     this.#calls.undecided(attempt)
     this.#drop(attempt)
+    // What has begun is not made anew, whatever its node says of it.
+    if (this.#stream !== undefined) {
+      this.#stream.fail(new ProtocolError("A stream ended in a refusal"))
+      this.#finish()
+      return
+    }
     this.#refused.add(attempt.contact)
     this.#tried.delete(attempt.contact)
     if (this.#attempts.length > 0) return
