@@ -395,7 +395,7 @@ export class Call {
     const stream = new IncomingStream({
       codec: options.codec,
       window: options.window,
-      credit: (items) => void roster.send(contact, [header(TYPE.credit, id, items)]),
+      credit: (items) => roster.send(contact, [header(TYPE.credit, id, items)]),
       leave: () => {
         if (!this.#over) this.#finish()
       },

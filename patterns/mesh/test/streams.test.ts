@@ -3,6 +3,8 @@
 import { AbortError } from "brokerless"
 import { type CallContext, DeadlineError, type MeshNode, RemoteError } from "brokerless/patterns/mesh"
 import { describe, expect, it, vi } from "vitest"
+import { json } from "../json.ts"
+import { IncomingStream } from "../stream.ts"
 import { inTime } from "./in-time.ts"
 import { Nodes, sees } from "./nodes.ts"
 
@@ -102,6 +104,20 @@ describe("a stream", () => {
     await until(() => source.returned === 1)
   })
 
+  it("goes on although there was no room for its credit", async () => {
+    const asked: number[] = []
+    const credit = (items: number): boolean => asked.push(items) > 3
+    const stream = new IncomingStream({ codec: json, window: 2, credit, leave: () => {} })
+    for (const sequence of [0, 1]) stream.push(sequence, Buffer.from(`${sequence}`))
+    for (const value of [0, 1]) expect(await stream.next()).toEqual({ value, done: false })
+    await until(() => asked.length === 4)
+    expect(asked).toEqual([1, 2, 2, 2])
+    for (const sequence of [2, 3]) stream.push(sequence, Buffer.from(`${sequence}`))
+    for (const value of [2, 3]) expect(await stream.next()).toEqual({ value, done: false })
+    stream.end()
+    expect(await stream.next()).toEqual({ value: undefined, done: true })
+  })
+
   it("that its reader leaves ends its source", async () => {
     await using nodes = new Nodes()
     const [client, source] = await numbers(nodes)
@@ -170,8 +186,8 @@ describe("a stream", () => {
       const spy = vi.spyOn(globalThis, "setTimeout")
       spy.mockImplementation(((run: () => void, ms?: number) => set(run, early(ms))) as typeof setTimeout)
       try {
-        const stream = client.service<Numbers>("numbers", { deadline }).forever()[Symbol.asyncIterator]()
         const called = performance.now()
+        const stream = client.service<Numbers>("numbers", { deadline }).forever()[Symbol.asyncIterator]()
         await stream.next()
         await expect(drained(stream)).rejects.toBeInstanceOf(DeadlineError)
         expect(performance.now() - called).toBeGreaterThan(deadline - 1)
