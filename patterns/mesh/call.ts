@@ -5,14 +5,14 @@
 // or it never left. One that may be made more often goes to another node as soon as the first is lost, and also when
 // the first merely takes long; then the first answer counts, and the other node is told that nobody waits.
 
-import { AbortError, CodecError, type Frame } from "brokerless"
+import { AbortError, type Codec, CodecError, type Frame, ProtocolError } from "brokerless"
 import { onAbort } from "./aborts.ts"
-import type { Calls } from "./calls.ts"
-import { choose, type Obstacle } from "./choice.ts"
+import { type ChoiceSetup, choose, type Obstacle } from "./choice.ts"
 import type { Contact } from "./contact.ts"
 import type { CallOptions, MeshStream } from "./contract.ts"
 import { readThrown } from "./documents.ts"
 import { DeadlineError, LostError, NotOfferedError, RemoteError, UnavailableError } from "./errors.ts"
+import type { MeshStats } from "./stats.ts"
 import { IncomingStream } from "./stream.ts"
 import { callHeader, header, numberOf, REFUSAL, TYPE, UNTIL_STREAM } from "./wire.ts"
 
@@ -31,6 +31,41 @@ export interface CallTarget {
   readonly target: Frame
 }
 
+/** Whoever keeps the calls of a node: what a call needs of it, and what it tells it. */
+export interface CallKeeper {
+  readonly options: ChoiceSetup & {
+    readonly codec: Codec<unknown>
+    readonly deadline: number
+    readonly retries: number
+    readonly window: number
+  }
+  readonly roster: {
+    offering(service: string): ReadonlySet<Contact> | undefined
+    send(contact: Contact, message: readonly Frame[]): boolean
+  }
+  readonly stats: MeshStats
+  /** Whether all places where a node may be have been tried. */
+  readonly settled: () => boolean
+  /** Whether this node offers `service/method` itself. */
+  readonly owns: (target: string) => boolean
+  nextId(): number
+  /** An attempt is on its way: what is heard of it is for its call. */
+  opened(attempt: Attempt, now: number): void
+  closed(attempt: Attempt): void
+  /** What became of an attempt, as far as its node is to be judged by it. */
+  succeeded(attempt: Attempt): void
+  failed(attempt: Attempt, now: number): void
+  undecided(attempt: Attempt): void
+  /** Whether what a handler threw is held against its node. */
+  counts(error: RemoteError): boolean
+  /** Nobody can be asked: the call is to be told when that may have changed. */
+  wait(call: Call): void
+  /** A call ended in an error. */
+  count(error: Error): void
+  /** A call is over. */
+  finished(call: Call): void
+}
+
 /** The wait before a node is asked again that has failed already, in ms; doubles each time. */
 const AGAIN = 10
 /** The least wait, in ms, before it is looked again whether somebody can be asked. */
@@ -39,7 +74,7 @@ const LATER = 50
 export class Call {
   readonly service: string
   readonly method: string
-  readonly #calls: Calls
+  readonly #calls: CallKeeper
   readonly #target: Frame
   readonly #body: Frame | string
   readonly #options: CallOptions
@@ -63,7 +98,7 @@ export class Call {
   #stream: IncomingStream | undefined
 
   constructor(
-    calls: Calls,
+    calls: CallKeeper,
     { service, method, target }: CallTarget,
     body: Frame | string,
     options: CallOptions,
@@ -166,6 +201,8 @@ export class Call {
   #woken(): void {
     if (performance.now() >= this.#deadline) this.#expired()
     else if (this.#attempts.length === 0) this.attempt()
+    // Timers may fire a little early; a stream ends at its deadline all the same.
+    else if (this.#stream !== undefined) this.#wait(this.#deadline - performance.now())
     else this.hedge()
   }
 
@@ -283,6 +320,12 @@ export class Call {
     this.#calls.closed(attempt)
     this.#calls.undecided(attempt)
     this.#drop(attempt)
+    // What has begun is not made anew, whatever its node says of it.
+    if (this.#stream !== undefined) {
+      this.#stream.fail(new ProtocolError("A stream ended in a refusal"))
+      this.#finish()
+      return
+    }
     this.#refused.add(attempt.contact)
     this.#tried.delete(attempt.contact)
     if (this.#attempts.length > 0) return
@@ -352,7 +395,7 @@ export class Call {
     const stream = new IncomingStream({
       codec: options.codec,
       window: options.window,
-      credit: (items) => void roster.send(contact, [header(TYPE.credit, id, items)]),
+      credit: (items) => roster.send(contact, [header(TYPE.credit, id, items)]),
       leave: () => {
         if (!this.#over) this.#finish()
       },

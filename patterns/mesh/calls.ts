@@ -3,7 +3,7 @@
 
 import { ClosedError, type Codec, CodecError, type Frame, type FrameLike, type Message, OptionError } from "brokerless"
 import type { Emitter } from "../emitter.ts"
-import { type Attempt, Call, type CallTarget } from "./call.ts"
+import { type Attempt, Call, type CallKeeper, type CallTarget } from "./call.ts"
 import type { Contact } from "./contact.ts"
 import type { CallOptions } from "./contract.ts"
 import { DeadlineError, type RemoteError, UnavailableError } from "./errors.ts"
@@ -34,7 +34,7 @@ export interface CallsSetup {
   }
 }
 
-export class Calls {
+export class Calls implements CallKeeper {
   readonly options: CallsSetup["options"]
   readonly roster: Roster
   readonly stats: MeshStats

@@ -1,10 +1,11 @@
 // One call that is being handled: its handler, its deadline, and the stream that may come of it.
 
-import type { Frame, FrameLike, Peer } from "brokerless"
+import type { Codec, Frame, FrameLike, Peer } from "brokerless"
+import type { Caller, HandledCall } from "./caller.ts"
 import type { CallContext, CallOptions, MeshClient } from "./contract.ts"
 import { writeThrown } from "./documents.ts"
 import type { Method } from "./offerings.ts"
-import type { Caller, Serving } from "./serving.ts"
+import type { MeshStats } from "./stats.ts"
 import { header, TYPE } from "./wire.ts"
 
 export interface CallRequest {
@@ -18,15 +19,31 @@ export interface CallRequest {
   readonly untilStream: boolean
 }
 
+/** Whoever serves: what a call that is being handled needs of it, and what it tells it. */
+export interface RunningKeeper {
+  readonly setup: {
+    readonly stats: MeshStats
+    readonly options: { readonly codec: Codec<unknown> }
+    /** How a handler calls others. */
+    readonly client: (service: string, options: CallOptions) => MeshClient<object>
+  }
+  /** Sends now, or when there is room; false when the caller is gone or takes nothing for `patience` ms. */
+  send(caller: Caller, message: readonly FrameLike[], patience: number): boolean | Promise<boolean>
+  /** A handler has come to its end. */
+  released(): void
+  /** A call is over: nobody waits for it any more. */
+  finished(running: Running): void
+}
+
 const MAX_CREDIT = 1_000_000
 const MAX_TIMER = 2 ** 31 - 1
 const NOBODY_WAITS = "Nobody waits for the answer any more"
 
-export class Running {
+export class Running implements HandledCall {
   readonly caller: Caller
   readonly method: Method
   readonly request: CallRequest
-  readonly #serving: Serving
+  readonly #serving: RunningKeeper
   #deadline: number
   #timer: NodeJS.Timeout | undefined
   #aborter: AbortController | undefined
@@ -36,7 +53,7 @@ export class Running {
   #leave: (() => void) | undefined
   #over = false
 
-  constructor(serving: Serving, caller: Caller, method: Method, request: CallRequest) {
+  constructor(serving: RunningKeeper, caller: Caller, method: Method, request: CallRequest) {
     this.#serving = serving
     this.caller = caller
     this.method = method

@@ -13,12 +13,13 @@ import {
   UnreachableError,
 } from "brokerless"
 import type { Emitter } from "../emitter.ts"
+import type { Caller } from "./caller.ts"
 import type { CallOptions, MeshClient } from "./contract.ts"
 import { type Introduction, type NodeFacts, readNode, writeKnown, writeNode } from "./documents.ts"
 import type { MeshEvents } from "./events.ts"
 import type { Offerings } from "./offerings.ts"
 import { reachable } from "./roster.ts"
-import { Running } from "./running.ts"
+import { Running, type RunningKeeper } from "./running.ts"
 import type { MeshStats } from "./stats.ts"
 import { header, idOf, numberOf, REFUSAL, readCall, TYPE, typeOf } from "./wire.ts"
 
@@ -42,28 +43,11 @@ export interface ServingSetup {
   readonly client: (service: string, options: CallOptions) => MeshClient<object>
 }
 
-/** Somebody who is connected to us. */
-export interface Caller {
-  readonly peer: Peer
-  readonly route: Frame
-  name: string
-  /** Calls of his that are being handled, by their ids. */
-  readonly running: Map<number, Running>
-  /** Whether he asked to be told who we are, and which version of it he was told. */
-  listens: boolean
-  told: number
-  /** Which version of our acquaintances he was told. */
-  toldView: number
-  /** Whether he knows that we are going, and calls no more. */
-  seen: number
-  complained: boolean
-}
-
 const READ_AT_ONCE = 256
 /** How long changes are gathered before all are told, in ms. */
 const GATHER = 10
 
-export class Serving {
+export class Serving implements RunningKeeper {
   readonly setup: ServingSetup
   readonly #socket: Router
   readonly #callers = new Map<Frame, Caller>()

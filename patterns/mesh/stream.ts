@@ -7,8 +7,8 @@ export interface StreamSetup {
   readonly codec: Codec<unknown>
   /** Items that may come without further credit. */
   readonly window: number
-  /** Lets the other side send so many more. */
-  readonly credit: (items: number) => void
+  /** Lets the other side send so many more; false when there is no room to say so now. */
+  readonly credit: (items: number) => boolean
   /** Nobody reads any more, or the other side broke the rules: the call is over, unless it is already. */
   readonly leave: () => void
 }
@@ -18,6 +18,9 @@ type Result = IteratorResult<unknown, undefined>
 interface Reader {
   readonly resolve: (result: Result | Promise<Result>) => void
 }
+
+/** How long until credit is given again that could not be sent, in ms. */
+const AGAIN = 20
 
 const END: Result = { value: undefined, done: true }
 
@@ -29,6 +32,7 @@ export class IncomingStream implements MeshStream<unknown> {
   #allowed: number
   /** Items read since credit was given last. */
   #read = 0
+  #again: NodeJS.Timeout | undefined
   #ended = false
   #error: Error | undefined
 
@@ -55,14 +59,14 @@ export class IncomingStream implements MeshStream<unknown> {
   /** The last item has arrived. */
   end(): void {
     if (this.#ended) return
-    this.#ended = true
+    this.#end()
     for (const reader of this.#readers.splice(0)) reader.resolve(END)
   }
 
   /** No more items; those that have arrived can still be read, then the error is thrown. */
   fail(error: Error): void {
     if (this.#ended) return
-    this.#ended = true
+    this.#end()
     const reader = this.#readers.shift()
     if (reader === undefined) this.#error = error
     else reader.resolve(Promise.reject(error))
@@ -94,14 +98,29 @@ export class IncomingStream implements MeshStream<unknown> {
     return this
   }
 
+  #end(): void {
+    this.#ended = true
+    clearTimeout(this.#again)
+  }
+
+  /** Credit that is lost is a stream that stands still: it is given until it is sent. */
+  #grant(): void {
+    if (this.#ended || this.#again !== undefined) return
+    if (this.#setup.credit(this.#read)) {
+      this.#allowed += this.#read
+      this.#read = 0
+      return
+    }
+    this.#again = setTimeout(() => {
+      this.#again = undefined
+      this.#grant()
+    }, AGAIN)
+  }
+
   async #take(): Promise<Result> {
     const body = this.#items.shift()
     this.#read++
-    if (this.#read * 2 >= this.#setup.window && !this.#ended) {
-      this.#allowed += this.#read
-      this.#setup.credit(this.#read)
-      this.#read = 0
-    }
+    if (this.#read * 2 >= this.#setup.window) this.#grant()
     if (body === undefined) return { value: undefined, done: false }
     try {
       return { value: this.#setup.codec.decode(body), done: false }

@@ -10,6 +10,7 @@ import {
   UnavailableError,
 } from "brokerless/patterns/mesh"
 import { describe, expect, it } from "vitest"
+import { inTime } from "./in-time.ts"
 import { Nodes, names, sees } from "./nodes.ts"
 
 interface Sums {
@@ -90,12 +91,21 @@ describe("a call", () => {
     server.offer<Sums>("sums", { ...rest, hang: handler })
     const client = nodes.make({ seeds: [endpoint] })
     await sees(client, (node) => node.nodes.length === 1)
-    const begun = performance.now()
-    const call = client.service<Sums>("sums", { deadline: 600 }).hang()
-    await expect(call).rejects.toBeInstanceOf(DeadlineError)
-    expect(performance.now() - begun).toBeGreaterThanOrEqual(599)
+    await inTime(async (deadline) => {
+      const { served } = server.stats
+      const called = performance.now()
+      const error = await client
+        .service<Sums>("sums", { deadline })
+        .hang()
+        .catch((thrown: unknown) => thrown)
+      expect(error).toBeInstanceOf(DeadlineError)
+      expect(performance.now() - called).toBeGreaterThanOrEqual(deadline - 1)
+      // What was asked has arrived, and so has its end, when a later call has been answered.
+      await client.service<Sums>("sums").add(1, 1)
+      if (server.stats.served < served + 2) throw error
+    })
     await aborted
-    expect(server.stats.cancelled).toBe(1)
+    expect(server.stats.cancelled).toBeGreaterThan(0)
   })
 
   it("is refused at once when nobody offers the service, or the method, once all places have been tried", async () => {

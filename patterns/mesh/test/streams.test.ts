@@ -2,7 +2,10 @@
 
 import { AbortError } from "brokerless"
 import { type CallContext, DeadlineError, type MeshNode, RemoteError } from "brokerless/patterns/mesh"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
+import { json } from "../json.ts"
+import { IncomingStream } from "../stream.ts"
+import { inTime } from "./in-time.ts"
 import { Nodes, sees } from "./nodes.ts"
 
 interface Numbers {
@@ -16,13 +19,14 @@ interface Numbers {
 
 /** What became of the source of `forever`. */
 interface Source {
+  begun: number
   produced: number
   returned: number
   aborted: number
 }
 
 async function numbers(nodes: Nodes, window = 8): Promise<[MeshNode, Source]> {
-  const source: Source = { produced: 0, returned: 0, aborted: 0 }
+  const source: Source = { begun: 0, produced: 0, returned: 0, aborted: 0 }
   async function* upTo(_: CallContext, n: number): AsyncGenerator<number> {
     for (let i = 0; i < n; i++) yield i
   }
@@ -31,6 +35,7 @@ async function numbers(nodes: Nodes, window = 8): Promise<[MeshNode, Source]> {
     upTo,
     async *forever({ signal }) {
       signal.addEventListener("abort", () => source.aborted++)
+      source.begun++
       try {
         for (;;) yield source.produced++
       } finally {
@@ -54,6 +59,11 @@ async function numbers(nodes: Nodes, window = 8): Promise<[MeshNode, Source]> {
 /** Resolves when it is so; the event loop turns in between. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1))
+}
+
+/** Reads all that is left. */
+async function drained(stream: AsyncIterator<unknown>): Promise<void> {
+  while ((await stream.next()).done !== true);
 }
 
 describe("a stream", () => {
@@ -92,6 +102,20 @@ describe("a stream", () => {
     expect(source.produced).toBe(12)
     await stream.return?.()
     await until(() => source.returned === 1)
+  })
+
+  it("goes on although there was no room for its credit", async () => {
+    const asked: number[] = []
+    const credit = (items: number): boolean => asked.push(items) > 3
+    const stream = new IncomingStream({ codec: json, window: 2, credit, leave: () => {} })
+    for (const sequence of [0, 1]) stream.push(sequence, Buffer.from(`${sequence}`))
+    for (const value of [0, 1]) expect(await stream.next()).toEqual({ value, done: false })
+    await until(() => asked.length === 4)
+    expect(asked).toEqual([1, 2, 2, 2])
+    for (const sequence of [2, 3]) stream.push(sequence, Buffer.from(`${sequence}`))
+    for (const value of [2, 3]) expect(await stream.next()).toEqual({ value, done: false })
+    stream.end()
+    expect(await stream.next()).toEqual({ value: undefined, done: true })
   })
 
   it("that its reader leaves ends its source", async () => {
@@ -136,31 +160,66 @@ describe("a stream", () => {
     expect(items).toEqual([1])
   })
 
-  it("ends by a deadline of its own, and outlives the general one once it has begun", async () => {
+  it("ends by a deadline of its own", async () => {
     await using nodes = new Nodes()
     const [client, source] = await numbers(nodes)
     await client.service<Numbers>("numbers").one()
     const reading = (async () => {
-      for await (const _ of client.service<Numbers>("numbers", { deadline: 500 }).forever()) {
+      for await (const _ of client.service<Numbers>("numbers", { deadline: 100 }).forever()) {
         // As fast as they come.
       }
     })()
     await expect(reading).rejects.toBeInstanceOf(DeadlineError)
-    await until(() => source.returned === 1)
+    // What was asked has arrived, and so has its end, when a later call has been answered.
+    await client.service<Numbers>("numbers").one()
+    await until(() => source.returned === source.begun)
+    expect(client.nodes[0]?.outstanding).toBe(0)
+  })
 
-    const [second, endpoint] = await nodes.bound()
-    second.offer<{ slow(): AsyncIterable<number> }>("slow", {
-      async *slow() {
-        yield 1
-        await new Promise((resolve) => setTimeout(resolve, 900))
-        yield 2
-      },
+  it("ends by its deadline although the timer fires early", async () => {
+    await using nodes = new Nodes()
+    const [client] = await numbers(nodes)
+    await client.service<Numbers>("numbers").one()
+    await inTime(async (deadline) => {
+      const set = setTimeout
+      const early = (ms = 0): number => (ms === deadline ? deadline / 2 : ms)
+      const spy = vi.spyOn(globalThis, "setTimeout")
+      spy.mockImplementation(((run: () => void, ms?: number) => set(run, early(ms))) as typeof setTimeout)
+      try {
+        const called = performance.now()
+        const stream = client.service<Numbers>("numbers", { deadline }).forever()[Symbol.asyncIterator]()
+        await stream.next()
+        await expect(drained(stream)).rejects.toBeInstanceOf(DeadlineError)
+        expect(performance.now() - called).toBeGreaterThan(deadline - 1)
+      } finally {
+        spy.mockRestore()
+      }
     })
-    const patient = nodes.make({ seeds: [endpoint], deadline: 700 })
-    await sees(patient, (node) => node.nodes.length === 1)
-    const items: number[] = []
-    for await (const item of patient.service<{ slow(): AsyncIterable<number> }>("slow").slow()) items.push(item)
-    expect(items).toEqual([1, 2])
+  })
+
+  it("that has no deadline of its own outlives the general one once it has begun", async () => {
+    await using nodes = new Nodes()
+    const [server, endpoint] = await nodes.bound()
+    await inTime(async (deadline) => {
+      const passed = new Promise((resolve) => setTimeout(resolve, 2 * deadline))
+      const offering = server.offer<{ slow(): AsyncIterable<number> }>("slow", {
+        async *slow() {
+          yield 1
+          await passed
+          yield 2
+        },
+      })
+      const patient = nodes.make({ seeds: [endpoint], deadline })
+      await sees(patient, (node) => node.nodes.some(({ services }) => services.some(({ name }) => name === "slow")))
+      const stream = patient.service<{ slow(): AsyncIterable<number> }>("slow").slow()[Symbol.asyncIterator]()
+      try {
+        expect(await stream.next()).toEqual({ value: 1, done: false })
+        expect(await stream.next().catch(String)).toEqual({ value: 2, done: false })
+        expect(await stream.next()).toEqual({ value: undefined, done: true })
+      } finally {
+        offering.withdraw()
+      }
+    })
   })
 
   it("is not what a method gives that answers once", async () => {
