@@ -242,7 +242,7 @@ export class Sink<R = Frame> implements AsyncDisposable {
     this.#answer(address, parcel.token)
     for (const { address, token } of again ?? []) this.#answer(address, token)
     this.#deferred -= again?.length ?? 0
-    if (this.#pending.size === 0) this.#resume?.()
+    if (this.#isHungry) this.#resume?.()
   }
 
   #answer(address: Frame, token: number): void {
