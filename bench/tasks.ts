@@ -31,6 +31,7 @@ const JOBS: readonly { readonly name: string; readonly task: number; readonly un
   { name: "hash: SHA-256 of 2.5 MiB", task: 1, unit: "tasks/s" },
 ]
 const CONTENDERS: readonly Contender[] = [
+  { name: "tasks over inproc", open: () => tasksPool("inproc://tasks", threads) },
   { name: "tasks over ipc", open: () => tasksPool("ipc://*", threads) },
   { name: "tasks over tcp", open: () => tasksPool("tcp://127.0.0.1:*", threads) },
   { name: "piscina", open: () => piscinaPool(threads, 1) },

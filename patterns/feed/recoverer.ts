@@ -80,6 +80,7 @@ export class Recoverer<T> {
       const left = this.#unknown.interest.prefixes.filter((prefix) => interest.matches(prefix))
       this.#unknown = left.length === 0 ? undefined : { ...this.#unknown, interest: new Interest(left) }
     }
+    this.#tellIfComplete()
   }
 
   /** The state of these prefixes is not here. */
@@ -118,6 +119,10 @@ export class Recoverer<T> {
     }
   }
 
+  #tellIfComplete(): void {
+    if (this.isComplete) for (const wake of this.#waiting) wake()
+  }
+
   #renew(): void {
     this.#era.abort()
     this.#era = new AbortController()
@@ -147,7 +152,7 @@ export class Recoverer<T> {
         this.#avoided = source
         events.emit("recovery:failed", { source: source.name, error: error as Error })
       }
-      if (this.isComplete) for (const wake of this.#waiting) wake()
+      this.#tellIfComplete()
       if (this.#failures > 0) await this.#pause()
     }
     this.#working = false

@@ -336,7 +336,7 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
   #follow(source: Source, beat: Heartbeat, proof: { from: number; to: number } | undefined): void {
     const { sequence } = beat
     if (proof !== undefined) this.#replica.prove(proof.from, proof.to)
-    if (!this.#replica.complete) this.#recoverer.wake(0)
+    if (!this.#recoverer.isComplete) this.#recoverer.wake(0)
     else if (this.#replica.position < sequence && source.fresh) this.#recoverer.wake(this.#patience())
   }
 

@@ -54,9 +54,16 @@ const SETTINGS: Settings<AllOptions> = {
 
 const EVENTS: readonly (keyof SinkEvents & string)[] = ["result:duplicate", "result:invalid", "message:invalid"]
 
+/** Results that came again while nobody had taken them, after which no more is read. */
+const MOST_DEFERRED = 4096
+
+/** A result that nobody has taken yet. */
 interface Arrival {
+  readonly name: string
   readonly address: Frame
   readonly parcel: ResultParcel
+  /** The same, sent by others or again: they are told when it is taken. */
+  again?: { readonly address: Frame; readonly token: number }[]
 }
 
 /** The half of a codec that a {@link Sink} needs. */
@@ -86,8 +93,15 @@ export class Sink<R = Frame> implements AsyncDisposable {
   readonly #peers = new Map<string, Peer>()
   /** What was taken in this tick, by the address of its worker. */
   readonly #taken = new Map<Frame, number[]>()
-  /** Results of the message that was received last, and whose they are. */
+  /** Results of the message that was received last, as far as no loop has got them. */
   readonly #arrived: Arrival[] = []
+  /** Those, and what loops have got and not taken, by name. */
+  readonly #pending = new Map<string, Arrival>()
+  /** How many of them came again. */
+  #deferred = 0
+  /** Loops that wait for a result. */
+  readonly #loops: ((arrival: Arrival | undefined) => void)[] = []
+  #resume: (() => void) | undefined
 
   /** @throws OptionError for an option that does not exist or is not accepted */
   constructor(...[options]: SinkArguments<R>) {
@@ -102,6 +116,7 @@ export class Sink<R = Frame> implements AsyncDisposable {
     })
     this.#router.events.on("peer:join", ({ peer }) => this.#peers.set(keyOf(peer.routingId), peer))
     this.#router.events.on("peer:leave", ({ peer }) => this.#peers.delete(keyOf(peer.routingId)))
+    void this.#listen()
   }
 
   /**
@@ -133,7 +148,9 @@ export class Sink<R = Frame> implements AsyncDisposable {
   /** Closes it: what was not taken stays with the workers. */
   async close(): Promise<void> {
     this.#flush()
-    await this.#router.close()
+    const closed = this.#router.close()
+    this.#resume?.()
+    await closed
     this.events.close()
   }
 
@@ -142,34 +159,71 @@ export class Sink<R = Frame> implements AsyncDisposable {
     return this.close()
   }
 
-  /** The next result that arrived, or nothing when the sink is closed. */
-  async #next(): Promise<Arrival | undefined> {
-    for (;;) {
-      if (this.#router.closed) return undefined
-      const arrived = this.#arrived.shift()
-      if (arrived !== undefined) return arrived
-      let message: Frame[]
-      try {
-        message = await this.#router.receive()
-      } catch (error) {
-        if (error instanceof ClosedError) return undefined
-        throw error
+  /**
+   * Reads when nothing is pending, or a loop wants more: what came again of results that were taken is answered
+   * without a loop, since the worker and the ventilator wait for that.
+   */
+  async #listen(): Promise<void> {
+    try {
+      for (;;) {
+        const [address, ...frames] = (await this.#router.receive()) as [Frame, ...Frame[]]
+        const said = decodeResults(frames)
+        if (said === undefined) this.#expel(address)
+        else for (const parcel of said.results) this.#arrive(address, parcel)
+        while (!this.#isHungry && !this.#router.closed) {
+          await new Promise<void>((resolve) => {
+            this.#resume = resolve
+          })
+        }
       }
-      const [address, ...frames] = message as [Frame, ...Frame[]]
-      const said = decodeResults(frames)
-      if (said === undefined) this.#expel(address)
-      else for (const parcel of said.results) this.#arrived.push({ address, parcel })
+    } catch (error) {
+      if (!(error instanceof ClosedError)) throw error
     }
+    for (const loop of this.#loops.splice(0)) loop(undefined)
   }
 
-  /** What is to be handed out of it; nothing if it was before, or cannot be. */
-  #open({ epoch, id, key, body }: ResultParcel): SunkResult<R> | undefined {
-    const ventilator = Buffer.from(epoch, "latin1").toString("hex")
-    if (this.#seen.has(`${epoch}${id}`)) {
-      this.stats.duplicates++
-      this.events.emit("result:duplicate", { id, ventilator })
-      return undefined
+  get #isHungry(): boolean {
+    if (this.#arrived.length > 0 || this.#deferred >= MOST_DEFERRED) return false
+    return this.#pending.size === 0 || this.#loops.length > 0
+  }
+
+  #arrive(address: Frame, parcel: ResultParcel): void {
+    const { epoch, id, token } = parcel
+    const name = `${epoch}${id}`
+    const pending = this.#pending.get(name)
+    if (pending === undefined && !this.#seen.has(name)) {
+      const arrival = { name, address, parcel }
+      this.#pending.set(name, arrival)
+      const loop = this.#loops.shift()
+      if (loop === undefined) this.#arrived.push(arrival)
+      else loop(arrival)
+      return
     }
+    this.stats.duplicates++
+    this.events.emit("result:duplicate", { id, ventilator: nameOf(epoch) })
+    if (pending === undefined) {
+      this.#answer(address, token)
+      return
+    }
+    pending.again ??= []
+    pending.again.push({ address, token })
+    this.#deferred++
+  }
+
+  /** The next result that arrived, or nothing when the sink is closed. */
+  async #next(): Promise<Arrival | undefined> {
+    if (this.#router.closed) return undefined
+    const arrived = this.#arrived.shift()
+    if (arrived !== undefined) return arrived
+    return new Promise((resolve) => {
+      this.#loops.push(resolve)
+      this.#resume?.()
+    })
+  }
+
+  /** What is to be handed out of it; nothing if it cannot be. */
+  #open({ epoch, id, key, body }: ResultParcel): SunkResult<R> | undefined {
+    const ventilator = nameOf(epoch)
     try {
       const result = (this.#codec === undefined ? body : this.#codec.decode(body)) as R
       this.stats.received++
@@ -181,9 +235,17 @@ export class Sink<R = Frame> implements AsyncDisposable {
     }
   }
 
-  #take({ address, parcel: { epoch, id, token } }: Arrival): void {
-    this.#seen.add(`${epoch}${id}`)
+  #take({ name, address, parcel, again }: Arrival): void {
+    this.#pending.delete(name)
+    this.#seen.add(name)
     if (this.#seen.size > this.#remembered) this.#seen.delete(this.#seen.values().next().value as string)
+    this.#answer(address, parcel.token)
+    for (const { address, token } of again ?? []) this.#answer(address, token)
+    this.#deferred -= again?.length ?? 0
+    if (this.#isHungry) this.#resume?.()
+  }
+
+  #answer(address: Frame, token: number): void {
     const taken = this.#taken.get(address)
     if (taken !== undefined) {
       if (taken.push(token) === 256) this.#flush()
@@ -209,6 +271,10 @@ export class Sink<R = Frame> implements AsyncDisposable {
     this.events.emit("message:invalid", { address: peer.address })
     peer.disconnect()
   }
+}
+
+function nameOf(epoch: string): string {
+  return Buffer.from(epoch, "latin1").toString("hex")
 }
 
 function keyOf(address: Frame): string {

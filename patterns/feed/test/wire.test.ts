@@ -141,10 +141,26 @@ describe("the frames of a publisher", () => {
     ]
     expect(await subscriber.receive()).toEqual(beat(0, 0))
     for (const topic of ["a/1", "b", "c", "a"]) await publisher.publish(topic, 1)
-    const got = [await subscriber.receive(), await subscriber.receive()]
-    expect(got.map(([topic]) => String(topic))).toEqual(["Da/1", "Db"])
+    // Heartbeats come at any time; whenever they do, what they count has been received.
+    const counts = new Map([
+      [0, 0],
+      [1, 1],
+      [2, 2],
+      [3, 2],
+      [4, 2],
+    ])
+    const got: string[] = []
     let next = await subscriber.receive()
-    while (next[1]?.equals(beat(0, 0)[1] as Buffer)) next = await subscriber.receive()
+    for (; !next[1]?.equals(beat(4, 2)[1] as Buffer); next = await subscriber.receive()) {
+      if (next.length === 3) {
+        got.push(String(next[0]))
+        continue
+      }
+      const sequence = Number(next[1]?.readBigUInt64BE(17))
+      expect(counts.get(sequence)).toBe(got.length)
+      expect(next).toEqual(beat(sequence, got.length))
+    }
+    expect(got).toEqual(["Da/1", "Db"])
     expect(next).toEqual(beat(4, 2))
     await publisher.close()
     let farewell = next
@@ -307,13 +323,71 @@ describe("a subscriber of a publisher made by hand", () => {
       if (random.once(2)) frames[0] = heartbeat(list, epoch, 0, 0)[0] as Buffer
       await publisher.updates.send(frames)
     }
-    await subscriber.ready()
+    // Whoever is silent for too long is not asked again; the pauses between all these failures are about as long.
+    const beating = setInterval(() => void publisher.updates.send(heartbeat(list, epoch, 1, 0)), 200)
+    await subscriber.ready().finally(() => clearInterval(beating))
     expect(failures.length).toBeGreaterThanOrEqual(5)
     expect(String(subscriber.get("a"))).toBe("1")
     expect(subscriber.stats.invalid).toBeGreaterThan(100)
     await publisher.updates.send(heartbeat(list, epoch, 1, 0))
     await publisher.updates.send(["Da", header(1, epoch, 2, 1, 2), "2"])
     await until(() => String(subscriber.get("a")) === "2", "it goes on")
+  })
+
+  it("asks one again that failed and then was silent for too long, when it is heard", async () => {
+    await using publisher = await byHand()
+    const { epoch } = publisher
+    publisher.answers = () => [Buffer.from("?")]
+    await using subscriber = follow([publisher.endpoints], { staleAfter: 100 })
+    const stale = subscriber.events.once("stale")
+    subscriber.subscribe("a")
+    const list = await publisher.asked()
+    await publisher.updates.send(heartbeat(list, epoch, 1, 0))
+    await stale
+    expect(subscriber.complete).toBe(false)
+    publisher.answers = () => publisher.snapshot(1, record("a", "1", 1, 0, 1))
+    const beating = setInterval(() => void publisher.updates.send(heartbeat(list, epoch, 1, 0)), 20)
+    await subscriber.ready().finally(() => clearInterval(beating))
+    expect(stateOf(subscriber)).toEqual({ a: 1 })
+  })
+
+  it("is asked for prefixes that were added while it was silent, although nothing else is new", async () => {
+    await using publisher = await byHand()
+    const { epoch } = publisher
+    publisher.answers = () => publisher.snapshot(1, record("a", "1", 1, 0, 1))
+    await using subscriber = follow([publisher.endpoints], { staleAfter: 100 })
+    const stale = subscriber.events.once("stale")
+    subscriber.subscribe("a")
+    await publisher.updates.send(heartbeat(await publisher.asked(), epoch, 1, 0))
+    await subscriber.ready()
+    await stale
+    publisher.answers = () => publisher.snapshot(1)
+    subscriber.subscribe("b")
+    const list = await publisher.asked()
+    // It finds nobody to ask.
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(publisher.questions.length).toBe(1)
+    await publisher.updates.send(heartbeat(list, epoch, 1, 0))
+    await subscriber.ready()
+    expect(publisher.questions.at(-1)).toEqual([Buffer.from([2]), Buffer.from([0, 1, 0x62])])
+    expect(stateOf(subscriber)).toEqual({ a: 1 })
+  })
+
+  it("has nothing more to say when the prefixes that it is asked about are taken back", async () => {
+    await using publisher = await byHand()
+    const { epoch } = publisher
+    publisher.answers = () => publisher.snapshot(1, record("a", "1", 1, 0, 1))
+    await using subscriber = follow([publisher.endpoints])
+    subscriber.subscribe("a")
+    await publisher.updates.send(heartbeat(await publisher.asked(), epoch, 1, 0))
+    await subscriber.ready()
+    publisher.answers = () => new Promise<Buffer[]>(() => {})
+    subscriber.subscribe("b")
+    const ready = subscriber.ready()
+    await until(() => publisher.questions.length === 2, "it asks about b")
+    subscriber.unsubscribe("b")
+    await ready
+    expect(subscriber.complete).toBe(true)
   })
 
   it("believes no answer about topics that it did not ask for", async () => {

@@ -3,7 +3,7 @@ import { Sink, TaskWorker, Ventilator } from "brokerless/patterns/tasks"
 import { describe, expect, it } from "vitest"
 import { Program } from "../../../test/support/program.ts"
 import { until } from "../../../test/support/until.ts"
-import { encodeResults } from "../wire.ts"
+import { decodeTaken, encodeResults } from "../wire.ts"
 import { json, type Order, type Report } from "./programs/jobs.ts"
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
@@ -96,6 +96,56 @@ describe("Sink", () => {
     for await (const { result } of sink) if (seen.push(String(result)) === 2) break
     expect(seen).toEqual(["five", "six"])
     expect(sink.stats).toMatchObject({ received: 2, duplicates: 1 })
+  })
+
+  it("answers what comes again of a result that was taken, although no loop runs any more", async () => {
+    await using sink = new Sink()
+    await using worker = new Dealer()
+    await using other = new Dealer()
+    const endpoint = await sink.bind("inproc://sink-again")
+    worker.connect(endpoint)
+    other.connect(endpoint)
+    const parcel = { epoch: "ventilat", id: 5, key: "", body: Buffer.from("five") }
+    await worker.send(encodeResults([{ ...parcel, token: 1 }]))
+    expect(String(await next(sink))).toBe("five")
+    expect(decodeTaken(await worker.receive())?.tokens).toEqual([1])
+    await other.send(encodeResults([{ ...parcel, token: 2 }]))
+    expect(decodeTaken(await other.receive())?.tokens).toEqual([2])
+    expect(sink.stats).toMatchObject({ received: 1, duplicates: 1 })
+  })
+
+  it("answers what came again while a loop had it when the loop takes it, not before, and to each", async () => {
+    await using sink = new Sink()
+    await using worker = new Dealer()
+    await using other = new Dealer()
+    const endpoint = await sink.bind("inproc://sink-in-hand")
+    worker.connect(endpoint)
+    other.connect(endpoint)
+    const parcel = { epoch: "ventilat", id: 5, key: "", body: Buffer.from("five") }
+    await worker.send(encodeResults([{ ...parcel, token: 1 }]))
+    const first = sink[Symbol.asyncIterator]()
+    const second = sink[Symbol.asyncIterator]()
+    expect(String((await first.next()).value?.result)).toBe("five")
+    const six = second.next()
+    const again = sink.events.once("result:duplicate")
+    await other.send(encodeResults([{ ...parcel, token: 2 }]))
+    await again
+    expect(other.tryReceive()).toBeUndefined()
+    await other.send(encodeResults([{ ...parcel, token: 3, id: 6, body: Buffer.from("six") }]))
+    expect(String((await six).value?.result)).toBe("six")
+    await first.return(undefined)
+    expect(decodeTaken(await worker.receive())?.tokens).toEqual([1])
+    expect(decodeTaken(await other.receive())?.tokens).toEqual([2])
+    await second.return(undefined)
+    expect(decodeTaken(await other.receive())?.tokens).toEqual([3])
+  })
+
+  it("ends a loop that waits when it is closed", async () => {
+    const sink = new Sink()
+    const waiting = sink[Symbol.asyncIterator]().next()
+    await sink.close()
+    expect(await waiting).toEqual({ value: undefined, done: true })
+    expect(await sink[Symbol.asyncIterator]().next()).toEqual({ value: undefined, done: true })
   })
 
   it("parts with peers that do not speak the protocol, and passes over results that do not decode", async () => {

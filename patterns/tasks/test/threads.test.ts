@@ -13,10 +13,11 @@ const MODULE = new URL("../../../build/patterns/tasks/test/programs/thread.js", 
 async function open(
   threads: number,
   options = {},
+  at = "ipc://*",
 ): Promise<{ ventilator: Ventilator<Order, Report>; crew: WorkerThreads }> {
   if (!existsSync(fileURLToPath(MODULE))) throw new Error('Run "npm run build && npm run build:programs" first')
   const ventilator = new Ventilator<Order, Report>({ codec: json() })
-  const endpoint = await ventilator.bind("ipc://*")
+  const endpoint = await ventilator.bind(at)
   const crew = startWorkers(MODULE, { endpoint, threads, restartDelay: 1, ...options })
   await until(() => ventilator.workers.length === threads, "all threads are there")
   return { ventilator, crew }
@@ -59,6 +60,24 @@ describe("startWorkers", () => {
     expect(await all).toHaveLength(100)
     expect(ventilator.stats).toMatchObject({ accepted: 100, done: 100, failed: 0 })
     expect(crew.restarts).toBe(3)
+    await until(() => crew.size === 2 && ventilator.workers.length === 2, "there are two again")
+    await crew.close()
+    await ventilator.close()
+  })
+
+  it("has threads do the work over inproc, and loses nothing when one is terminated in the midst of it", async () => {
+    const { ventilator, crew } = await open(2, {}, "inproc://threads-over-inproc")
+    expect(ventilator.workers.map(({ address }) => address.split(":")[0])).toEqual(["inproc", "inproc"])
+    const all = Promise.all(
+      Array.from({ length: 300 }, (_, n) => ventilator.run({ do: n % 3 === 0 ? "sleep" : "square", n, ms: 2 })),
+    )
+    await until(() => ventilator.stats.done > 50, "some are done")
+    const left = ventilator.events.once("worker:leave")
+    const restarted = crew.events.once("thread:restart")
+    await crew.workers[0]?.terminate()
+    await Promise.all([left, restarted])
+    expect((await all).map(({ square }) => square)).toEqual(Array.from({ length: 300 }, (_, n) => n * n))
+    expect(ventilator.stats).toMatchObject({ accepted: 300, done: 300, failed: 0 })
     await until(() => crew.size === 2 && ventilator.workers.length === 2, "there are two again")
     await crew.close()
     await ventilator.close()
