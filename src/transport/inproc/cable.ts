@@ -57,9 +57,11 @@ export class Cable {
     this.#over = true
     this.#port.close()
     this.#gone()
-    const talks = [...this.#talks.values()]
-    this.#talks.clear()
-    for (const talk of talks) talk.ended()
+    // Whoever hears of it may leave another conversation, which then is not told.
+    for (const [id, talk] of this.#talks) {
+      this.#talks.delete(id)
+      talk.ended()
+    }
   }
 
   #line(id: number): Line {

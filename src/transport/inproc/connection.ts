@@ -93,6 +93,8 @@ export class InprocConnection implements Connection, Caller {
     }
     const thread = threads.find(this.#name)
     if (thread === undefined) this.#host.monitor.emit({ type: "connect:delay", endpoint: this.endpoint })
+    // Whoever listens may have closed it.
+    if (this.#closed) return
     const look = (): void => {
       const elsewhere = threads.find(this.#name)
       if (elsewhere === undefined) return
@@ -158,6 +160,11 @@ export class InprocConnection implements Connection, Caller {
     pipe.link = end
     void end.done.then(() => line.leave())
     this.#connected()
+    // Whoever listens may have closed it.
+    if (pipe.state === "gone") {
+      end.end()
+      return end
+    }
     const objection = host.admit(pipe, factsOf(introduction, endpoint))
     if (objection === undefined) end.open()
     else end.end(objection)
@@ -182,6 +189,8 @@ export class InprocConnection implements Connection, Caller {
   #later(): void {
     const { reconnectInterval: interval } = this.#host.options
     this.#host.monitor.emit({ type: "connect:retry", endpoint: this.endpoint, interval })
+    // Whoever listens may have closed it.
+    if (this.#closed) return
     this.#wait = after(Math.max(interval, 0), () => this.#find())
   }
 

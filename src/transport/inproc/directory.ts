@@ -134,7 +134,8 @@ export class Directory {
     for (let slot = 0; slot < used; slot++) {
       const at = indexOf(slot)
       const state = Atomics.load(words, at + STATE)
-      if ((state & PHASE) !== FREE && Atomics.load(words, at + THREAD) === thread) this.#free(slot, state)
+      // In a reserved slot still stands the thread that had it before.
+      if ((state & PHASE) >= CLAIMED && Atomics.load(words, at + THREAD) === thread) this.#free(slot, state)
     }
     this.#changed()
   }

@@ -32,9 +32,12 @@ export class Names {
   /** From now on the name is bound here; whoever waited for it is told. */
   bind(name: string, bound: Bound): void {
     this.#bound.set(name, bound)
-    const callers = this.#callers.get(name)
-    this.#callers.delete(name)
-    for (const caller of callers ?? []) caller.join(bound)
+    for (const caller of this.#callers.get(name) ?? []) {
+      // Whoever is told may make others leave, or the name be given back.
+      if (this.#bound.get(name) !== bound) return
+      this.leave(name, caller)
+      caller.join(bound)
+    }
   }
 
   unbind(name: string): void {

@@ -58,7 +58,8 @@ const SMALL = 512
 const NONE: readonly never[] = []
 
 function padded(octets: number): number {
-  return (octets + 7) & ~7
+  // Also where the sum is beyond 31 bits.
+  return octets + (-octets & 7)
 }
 
 /** Octets that a message takes in a ring. */

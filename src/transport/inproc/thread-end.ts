@@ -131,7 +131,9 @@ export class ThreadEnd implements Link {
 
   /** The thread of the other end is gone. */
   died(): void {
-    if (this.#state !== "over") this.#leave(new UnreachableError("The thread of the peer has ended"), this.#listening)
+    if (this.#state === "over") return
+    const parted = this.#bells.theirs === OVER
+    this.#leave(parted ? undefined : new UnreachableError("The thread of the peer has ended"), this.#listening)
   }
 
   // ── what the pipe asks for ─────────────────────────────────────────────────────────────────────────────────────
@@ -141,9 +143,10 @@ export class ThreadEnd implements Link {
       return false
     if (!this.#writer.write(message)) return false
     this.#wrote(message)
+    // Before it is shown: who has read it by then would not know that anybody waits for that.
+    if (this.#writer.occupied) this.#writer.wait(ALL_READ)
     if (this.#writer.unpublished >= PUBLISH_OCTETS) this.#publish()
     else this.#publishSoon()
-    if (this.#writer.occupied) this.#writer.wait(ALL_READ)
     return true
   }
 
@@ -379,13 +382,14 @@ export class ThreadEnd implements Link {
     return this.#trailing || (this.#state === "open" && !this.#halted)
   }
 
-  #receive(): void {
+  #receive(ending = false): void {
     if (this.#receiving) return
     const before = this.#reader.position
     this.#receiving = true
     try {
       let left = TURN
-      while (left > 0 && this.#listening && this.#pipe.wantsMore) {
+      // Nobody comes back for what is left after the end: then a turn has no end but that of the ring.
+      while ((left > 0 || ending || this.#trailing) && this.#listening && this.#pipe.wantsMore) {
         const messages = this.#reader.read(Math.min(this.#room, GO))
         if (messages.length > 0) this.#deliver(messages)
         else if (this.#reader.command !== undefined) this.#obey(this.#reader.command)
@@ -453,9 +457,10 @@ export class ThreadEnd implements Link {
 
   /** `trailing`: what is left in the ring is still to be read. */
   #leave(error: Error | undefined, trailing: boolean): void {
-    if (trailing) this.#receive()
+    if (trailing) this.#receive(true)
     if (this.#state === "over") return
     this.#state = "over"
+    this.#deaf = true
     this.#bells.declare(OVER)
     this.#publish()
     this.#takeBack()

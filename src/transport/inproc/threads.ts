@@ -199,7 +199,7 @@ export class Threads {
   }
 
   #tellWatchers(): void {
-    for (const look of [...this.#watchers]) look()
+    for (const look of [...this.#watchers]) if (this.#watchers.has(look)) look()
   }
 }
 
