@@ -3,7 +3,7 @@
 import { MessagingError } from "../../errors.ts"
 import { compatible, type SocketType } from "../../socket-type.ts"
 import type { Line, Talk } from "./cable.ts"
-import { type Bound, factsOf, type Introduction, introductionOf, joinHost } from "./meeting.ts"
+import { type Bound, factsOf, type Introduction, introductionOf, joinHost, termsOf } from "./meeting.ts"
 import { type Shared, ThreadEnd } from "./thread-end.ts"
 
 /** What a connecting socket says. */
@@ -43,11 +43,7 @@ export function answerStranger(
   }
   const own = introductionOf(host)
   const pipe = host.createPipe(endpoint, false)
-  const end = new ThreadEnd(shared, 1, pipe, joinHost(host, pipe), {
-    marks: introduction.receives,
-    counting: own.counts,
-    counted: introduction.counts,
-  })
+  const end = new ThreadEnd(shared, 1, pipe, joinHost(host, pipe), termsOf(own, introduction))
   pipe.link = end
   host.monitor.emit({ type: "accept", endpoint, address: endpoint })
   const refusal = host.admit(pipe, factsOf(introduction, endpoint))

@@ -10,7 +10,7 @@ import { compatible, legalPeers, type SocketType } from "../../socket-type.ts"
 import type { Connection, SocketHost } from "../transport.ts"
 import type { Answer, Opening } from "./arrival.ts"
 import type { Line } from "./cable.ts"
-import { type Bound, factsOf, introductionOf, joinHost } from "./meeting.ts"
+import { type Bound, factsOf, introductionOf, joinHost, termsOf } from "./meeting.ts"
 import { type Caller, names } from "./names.ts"
 import { abandon, type Shared, share, ThreadEnd } from "./thread-end.ts"
 
@@ -151,11 +151,7 @@ export class InprocConnection implements Connection, Caller {
       0,
       pipe,
       joinHost(host, pipe, (error) => this.#left(error)),
-      {
-        marks: introduction.receives,
-        counting: own.counts,
-        counted: introduction.counts,
-      },
+      termsOf(own, introduction),
     )
     pipe.link = end
     void end.done.then(() => line.leave())

@@ -8,6 +8,7 @@ import type { Pipe } from "../../pipe/pipe.ts"
 import type { Marks } from "../../pipe/queue.ts"
 import { announcesRoutingId, type SocketType } from "../../socket-type.ts"
 import type { SocketHost } from "../transport.ts"
+import type { Terms } from "./thread-end.ts"
 
 /** A name that is bound in this thread. */
 export interface Bound {
@@ -51,6 +52,11 @@ export function factsOf({ type, routingId, metadata }: Introduction, endpoint: s
     routingId: ofView(routingId),
     metadata: new Map(Array.from(metadata, ([name, value]) => [name, ofView(value)])),
   }
+}
+
+/** On what terms two sockets of different threads meet, for the first of them. */
+export function termsOf(own: Introduction, theirs: Introduction): Terms {
+  return { marks: theirs.receives, counting: own.counts, counted: theirs.counts }
 }
 
 /** What either end of a connection needs of its socket. */

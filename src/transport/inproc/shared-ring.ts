@@ -2,7 +2,7 @@
 //
 //           tail                          head
 //             ▼                             ▼
-//   [ · · · ][ frame ][ frame ][ frame ][ · · · · ]     frame = length and flags, size of the whole, octets, padding
+//   [ · · · ][ frame ][ frame ][ frame ][ · · · · ]     frame = length and flags, octets, padding
 //
 // The writer publishes whole messages by moving the head. The reader copies some out and then moves the tail by
 // compare-and-swap: in that moment they become its own. Until then the writer can take back all that lies between the
@@ -129,7 +129,6 @@ class SharedRing {
 /** A message that was handed over as a whole: its octets, and where what stands for it in the ring ends. */
 interface Outside {
   readonly message: Message
-  readonly flags: number
   readonly octets: number
   readonly end: number
 }
@@ -287,7 +286,7 @@ export class RingWriter {
     if (!this.#hasRoom(FRAME_HEADER)) return false
     this.#parcels.push(pack(message, octets))
     this.#frame(EMPTY, flags | OUTSIDE)
-    this.#outside.push({ message, flags, octets, end: this.#head })
+    this.#outside.push({ message, octets, end: this.#head })
     this.#outsideOctets += octets
     return true
   }
