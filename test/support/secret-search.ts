@@ -43,6 +43,8 @@ export interface Shown {
   readonly code: unknown
   /** All of stdout and stderr. */
   readonly output: Buffer
+  /** What it printed last on stdout; in `output`, what stderr had to say may come after. */
+  readonly lastLine: string
 }
 
 /** Runs the built `secretive`, with these secrets. */
@@ -50,10 +52,13 @@ export async function showEverything(program: URL, secrets: Secrets): Promise<Sh
   const env = { ...process.env, SECRETS: JSON.stringify(secrets) }
   const args = ["--trace-warnings", fileURLToPath(program)]
   const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] })
-  const chunks: Buffer[] = []
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => chunks.push(chunk))
+  const printed: Buffer[] = []
+  const warned: Buffer[] = []
+  child.stdout.on("data", (chunk: Buffer) => printed.push(chunk))
+  child.stderr.on("data", (chunk: Buffer) => warned.push(chunk))
   const code = await new Promise((resolve) => child.once("close", resolve))
-  return { code, output: Buffer.concat(chunks) }
+  const lastLine = Buffer.concat(printed).toString().trimEnd().split("\n").at(-1) as string
+  return { code, output: Buffer.concat([...printed, ...warned]), lastLine }
 }
 
 /** The same with lists in one line, which are printed in columns. */
