@@ -80,8 +80,8 @@ export async function* measure(size: Size): AsyncGenerator<Finding, void, undefi
   await honest
   const stay = asker.stats.reconnects
   await asker.close()
-  const others = targets.filter(({ socket }) => socket.peers.length > 0)
-  for (let turn = 0; turn < 1000 && others.some(({ socket }) => socket.peers.length > 0); turn++) {
+  await Promise.all(targets.map(({ endpoint, peer }) => comeLast(endpoint, peer)))
+  for (let turn = 0; turn < 1000 && targets.some(({ socket }) => socket.peers.length > 0); turn++) {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
   const left = targets.reduce((sum, { socket }) => sum + socket.peers.length, 0)
@@ -120,6 +120,14 @@ async function converse(endpoint: string, peer: string, random: Random): Promise
     [2, () => socket.end(() => socket.destroy())],
   )
   await closed
+}
+
+/** One that does nothing wrong: once it has had an answer, everybody before it has been let in or turned away. */
+async function comeLast(endpoint: string, peer: string): Promise<void> {
+  const socket = dial(endpoint)
+  socket.write(Buffer.concat([greeting(), ready(peer)]))
+  await new Promise((resolve) => socket.once("data", resolve).once("close", resolve).on("error", resolve))
+  socket.destroy()
 }
 
 function legal(peer: string, random: Random): Buffer {

@@ -5,41 +5,63 @@
 import { nextTurn, now, turnSource } from "../clock.ts"
 
 /** What handshakes may take of every turn, however little else there is to do, ms. */
-const LEAST = 2
+const LEAST = 0.2
 
-/** So many connections go on with their handshakes in every turn, whatever they take: it is a flood that waits. */
-const FEW = 4
+/** A connection that has not completed its handshake. */
+export class Newcomer {
+  /** Goes on with it. */
+  readonly step: () => void
+  /** The number of the turn in which it last did, if it ever did. */
+  servedIn = 0
+  gone = false
+
+  constructor(step: () => void) {
+    this.step = step
+  }
+}
 
 export class HandshakePace {
-  /** Steps for a later turn, in the order in which they came. */
-  readonly #waiting = new Set<() => void>()
-  /** Steps that ran in this turn; a connection has one, however often it runs. */
-  readonly #served = new Set<() => void>()
+  /** Who has to wait for a later turn, in the order in which they came. */
+  readonly #waiting = new Set<Newcomer>()
+  /** Who is to be awaited in the next turn, and who was in this one. */
+  #expected: Newcomer[] = []
+  #awaited: Newcomer[] = []
+  #turnNumber = 1
+  /** How many ran in this turn. */
+  #served = 0
   #turnBegan = 0
   #spent = 0
   #allowance = LEAST
   /** What is to bring the next turn, if one is to come. */
   #source: unknown
 
-  /** Runs a connection's step of its handshake now, or in a later turn. True when it ran. */
-  run(step: () => void): boolean {
+  /** Lets a connection go on with its handshake now, or in a later turn. True when it did. */
+  run(newcomer: Newcomer): boolean {
     // A turn never comes from a clock that was replaced meanwhile, as fake timers are.
     if (this.#source !== turnSource()) this.#begin(now(), LEAST)
-    if (!this.#mayRun(step)) {
-      this.#waiting.add(step)
+    if (!this.#mayRun(newcomer)) {
+      this.#waiting.add(newcomer)
       return false
     }
-    this.#work(step)
+    this.#work(newcomer)
     return true
   }
 
-  /** The step is wanted no more. If it ran in this turn it goes on counting: those that fail take as long as others. */
-  forget(step: () => void): void {
-    this.#waiting.delete(step)
+  /** Lets it go on by itself if nothing has made it do so by the end of the next turn. */
+  expect(newcomer: Newcomer): void {
+    if (this.#source !== turnSource()) this.#begin(now(), LEAST)
+    this.#expected.push(newcomer)
+  }
+
+  /** It is gone. If it ran in this turn it goes on counting: those that fail take as long as others. */
+  forget(newcomer: Newcomer): void {
+    newcomer.gone = true
+    this.#waiting.delete(newcomer)
   }
 
   #begin(began: number, allowance: number): void {
-    this.#served.clear()
+    this.#turnNumber++
+    this.#served = 0
     this.#turnBegan = began
     this.#spent = 0
     this.#allowance = allowance
@@ -47,16 +69,18 @@ export class HandshakePace {
     nextTurn(this.#turn)
   }
 
-  #mayRun(step: () => void): boolean {
-    return this.#spent < this.#allowance || this.#served.size < FEW || this.#served.has(step)
+  /** One goes on in every turn, whatever it takes. */
+  #mayRun(newcomer: Newcomer): boolean {
+    return this.#spent < this.#allowance || this.#served === 0 || newcomer.servedIn === this.#turnNumber
   }
 
-  #work(step: () => void): void {
-    this.#waiting.delete(step)
-    this.#served.add(step)
+  #work(newcomer: Newcomer): void {
+    this.#waiting.delete(newcomer)
+    if (newcomer.servedIn !== this.#turnNumber) this.#served++
+    newcomer.servedIn = this.#turnNumber
     const began = now()
     try {
-      step()
+      newcomer.step()
     } finally {
       this.#spent += now() - began
     }
@@ -64,15 +88,19 @@ export class HandshakePace {
 
   readonly #turn = (): void => {
     this.#source = undefined
-    if (this.#waiting.size === 0) {
-      this.#served.clear()
+    for (const newcomer of this.#awaited) if (newcomer.servedIn === 0 && !newcomer.gone) this.#waiting.add(newcomer)
+    this.#awaited = this.#expected
+    this.#expected = []
+    if (this.#waiting.size === 0 && this.#awaited.length === 0) {
+      this.#turnNumber++
+      this.#served = 0
       return
     }
     const began = now()
     this.#begin(began, Math.max(LEAST, began - this.#turnBegan - this.#spent))
-    for (const step of this.#waiting) {
-      if (!this.#mayRun(step)) return
-      this.#work(step)
+    for (const newcomer of this.#waiting) {
+      if (!this.#mayRun(newcomer)) return
+      this.#work(newcomer)
     }
   }
 }

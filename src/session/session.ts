@@ -35,7 +35,7 @@ import {
 } from "../zmtp/engine.ts"
 import type { Mechanism } from "../zmtp/mechanism.ts"
 import { Admission, ANSWER_DEADLINE, boundsOf, metadataOf } from "./admission.ts"
-import { handshakePace } from "./handshake-pace.ts"
+import { handshakePace, Newcomer } from "./handshake-pace.ts"
 import { Heartbeat } from "./heartbeat.ts"
 import { Outgoing } from "./outgoing.ts"
 import { HEARTBEAT, PROOF, pingContext, pongNumber, ReadingProof } from "./reading-proof.ts"
@@ -83,6 +83,7 @@ export class Session implements StreamHandler, Link {
   readonly #batchDelay: number
   #pipe: Pipe | undefined
   #admission: Admission | undefined
+  readonly #newcomer = new Newcomer(() => this.#handshakeStep())
   #state: "handshake" | "ready" | "finishing" | "closing" | "over" = "handshake"
   #established = false
   #left = false
@@ -128,7 +129,9 @@ export class Session implements StreamHandler, Link {
     }
     this.#stream.hold(false)
     this.#stream.start(this)
-    this.#write()
+    // Who connects speaks first. Whoever was accepted has mostly spoken by the next turn, and is answered in one write.
+    if (setup.pipe !== undefined) this.#write()
+    else handshakePace.expect(this.#newcomer)
   }
 
   /** Where the peer is. */
@@ -220,13 +223,13 @@ export class Session implements StreamHandler, Link {
 
   /** Takes the handshake as far as it goes, now or when its turn comes; until then nothing more is read. */
   #shakeHands(): void {
-    if (handshakePace.run(this.#handshakeStep)) return
+    if (handshakePace.run(this.#newcomer)) return
     this.#engine.keep()
     this.#paused = true
     this.#stream.pause()
   }
 
-  readonly #handshakeStep = (): void => {
+  #handshakeStep(): void {
     if (this.#state !== "handshake") return
     this.#write()
     this.#pump()
@@ -574,7 +577,7 @@ export class Session implements StreamHandler, Link {
     cancel(this.#stall)
     cancel(this.#delay)
     this.#admission?.cancel()
-    handshakePace.forget(this.#handshakeStep)
+    handshakePace.forget(this.#newcomer)
     this.#heartbeat?.stop()
     const { host, endpoint } = this.#setup
     if (this.#established) {

@@ -4,7 +4,7 @@
 import type { Socket } from "node:net"
 import { allocate, type Bytes, view } from "../bytes.ts"
 import { atEndOfTick } from "../clock.ts"
-import { withOwnBuffer } from "./own-buffer.ts"
+import { readInto } from "./own-buffer.ts"
 import type { ByteStream, StreamHandler } from "./transport.ts"
 
 /** Where the reads of all sockets land, one at a time; it stays in the processor's cache. */
@@ -27,18 +27,16 @@ export class NetStream implements ByteStream {
   /** `write` answered false and `drained` is due. */
   #owed = false
 
-  constructor(given: Socket, address: string) {
+  constructor(socket: Socket, address: string) {
     this.address = address
-    const adopted = withOwnBuffer(given, {
+    this.#socket = socket
+    this.#ownBuffer = readInto(socket, {
       buffer: () => {
         this.#destination = this.#destroyed ? undefined : this.#handler?.destination?.()
         return this.#destination ?? SCRATCH
       },
       read: (length) => this.#read(length),
     })
-    this.#ownBuffer = adopted !== undefined
-    const socket = adopted ?? given
-    this.#socket = socket
     // Nothing is read before there is somebody to tell.
     if (this.#ownBuffer) socket.pause()
     socket.on("error", (error) => {
@@ -48,7 +46,10 @@ export class NetStream implements ByteStream {
     socket.once("end", () => this.#tellEnd())
     socket.once("close", () => {
       this.#closed = true
-      this.#handler?.closed(this.#error)
+      const handler = this.#handler
+      // The runtime keeps sockets until its next full collection. What we had to do with them need not wait for that.
+      this.#handler = undefined
+      handler?.closed(this.#error)
     })
   }
 

@@ -1,6 +1,7 @@
 // Sockets that read into memory of our own choosing, instead of a new 64 KiB for every read. Node.js offers it to those
-// who connect (`onread`); to give it to accepted sockets as well, the handle moves to a new socket. Where a runtime has
-// no such handle, the caller stays with the socket it has. docs/design/0012 has the figures.
+// who make a socket (`onread`), but not for those that a server accepts. So an accepted socket is given afterwards what
+// that option would have given it. Where a runtime keeps it otherwise, the caller stays with what it has.
+// docs/design/0012 has the figures.
 
 import { Socket, type SocketConstructorOpts } from "node:net"
 import type { Bytes } from "../bytes.ts"
@@ -14,41 +15,48 @@ export interface ReadTarget {
 }
 
 interface Handle {
-  useUserBuffer?: unknown
+  useUserBuffer?: (buffer: Bytes) => void
 }
 
-/** The internal fields of a socket that have to come along. */
-interface Internals {
-  _handle?: Handle | null
-  server?: unknown
-  _server?: unknown
+/** The fields in which a socket keeps what `onread` said. */
+interface Fields {
+  readonly current: symbol
+  readonly next: symbol
+  readonly callback: symbol
 }
 
-/**
- * A socket in the place of `socket`, which must be connected and not have read anything yet, and is of no further use;
- * or undefined, and then it is as it was.
- */
-export function withOwnBuffer(socket: Socket, target: ReadTarget): Socket | undefined {
-  const from = socket as unknown as Internals
-  const handle = from._handle
-  if (typeof handle?.useUserBuffer !== "function" || socket.readableLength > 0) return undefined
-  from._handle = null
-  const adopted = new Socket({
-    handle,
-    allowHalfOpen: true,
-    onread: {
-      buffer: () => target.buffer(),
-      callback: (length: number) => {
-        target.read(length)
-        return true
-      },
-    },
-  } as SocketConstructorOpts)
-  // A server counts its sockets, and learns from them when they are gone.
-  const to = adopted as unknown as Internals
-  to.server = from.server
-  to._server = from._server
-  from.server = from._server = null
-  socket.destroy()
-  return adopted
+type Internals = Record<symbol, unknown> & { readonly _handle?: Handle | null }
+
+let fields: Fields | undefined | null = null
+
+/** Makes `socket`, which must be connected and not have read anything yet, read that way; false if it cannot. */
+export function readInto(socket: Socket, target: ReadTarget): boolean {
+  const internals = socket as unknown as Internals
+  const handle = internals._handle
+  if (typeof handle?.useUserBuffer !== "function" || socket.readableLength > 0) return false
+  if (fields === null) fields = findFields()
+  if (fields === undefined) return false
+  const first = target.buffer()
+  internals[fields.next] = () => target.buffer()
+  internals[fields.callback] = (length: number) => {
+    target.read(length)
+    return true
+  }
+  internals[fields.current] = first
+  handle.useUserBuffer(first)
+  return true
+}
+
+/** They have no names that one could know, but a socket that was made with `onread` shows which they are. */
+function findFields(): Fields | undefined {
+  const onread = { buffer: () => new Uint8Array(1), callback: () => true }
+  const socket = new Socket({ onread } as SocketConstructorOpts) as unknown as Internals
+  const without = new Socket() as unknown as Internals
+  const symbols = Object.getOwnPropertySymbols(socket)
+  const next = symbols.find((symbol) => socket[symbol] === onread.buffer)
+  const callback = symbols.find((symbol) => socket[symbol] === onread.callback)
+  // True until there is a handle to read with, and a buffer from then on.
+  const [current, ...others] = symbols.filter((symbol) => socket[symbol] === true && !without[symbol])
+  if (next === undefined || callback === undefined || current === undefined || others.length > 0) return undefined
+  return { current, next, callback }
 }

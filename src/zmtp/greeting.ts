@@ -15,8 +15,20 @@ const MINOR = 11
 const MECHANISM = 12
 const AS_SERVER = 32
 
-/** Our greeting: version 3.1, and a mechanism name of at most 20 ASCII characters. */
+const encoded = new Map<string, Bytes>()
+
+/** Our greeting: version 3.1, a mechanism of at most 20 ASCII characters. All connections share it: it is only read. */
 export function encodeGreeting(mechanism: string, asServer: boolean): Bytes {
+  const key = `${mechanism} ${asServer}`
+  let greeting = encoded.get(key)
+  if (greeting === undefined) {
+    greeting = encode(mechanism, asServer)
+    encoded.set(key, greeting)
+  }
+  return greeting
+}
+
+function encode(mechanism: string, asServer: boolean): Bytes {
   const greeting = allocate(GREETING_SIZE)
   greeting.fill(0)
   greeting[0] = 0xff

@@ -56,8 +56,10 @@ function alive(streams: readonly MemoryStream[]): boolean[] {
   return streams.map(({ destroyed }) => !destroyed)
 }
 
-beforeEach(() => {
+beforeEach(async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+  // Handshakes of one test hold up none of the next.
+  await endOfTick()
 })
 
 afterEach(() => {
@@ -76,7 +78,6 @@ describe("a bound endpoint", () => {
     const { connect, hub } = rig()
     const stream = connect()
     expect(hub.events).toMatchObject([{ type: "accept", endpoint: ENDPOINT, address: stream.address }])
-    expect(stream.takeWritten().equals(greeting())).toBe(true)
     greet(stream)
     expect(hub.eventTypes).toEqual(["accept", "handshake", "peer:join"])
     expect(hub.joined).toMatchObject([{ endpoint: ENDPOINT, connecting: false }])
@@ -192,6 +193,7 @@ describe("maxConnections", () => {
       expect.objectContaining({ type: "accept:error", error: expect.objectContaining({ code: "ECONNREFUSED" }) }),
     )
     greet(peer)
+    await endOfTick()
     greet(pending)
     expect(hub.acceptedPeers).toBe(2)
     peer.reset()

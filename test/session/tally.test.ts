@@ -1,12 +1,15 @@
-import { expect, it } from "vitest"
+import { beforeEach, expect, it } from "vitest"
 import { countReceived, countSent, countWrite } from "../../src/session/tally.ts"
 import type { PeerStats } from "../../src/stats.ts"
 import type { Batch } from "../../src/zmtp/encoder.ts"
-import { SessionRig } from "../support/session-rig.ts"
+import { endOfTick, SessionRig } from "../support/session-rig.ts"
 
 function batch(messages: number, body: number): Batch {
   return { chunks: [], octets: 0, messages, body, slabs: [], users: 1 }
 }
+
+// Handshakes of one test hold up none of the next.
+beforeEach(endOfTick)
 
 it("counts for the socket and for the peer alike", () => {
   const { hub, pipe } = SessionRig.ready("PULL")
