@@ -15,8 +15,8 @@ import type { DeadLetter, VentilatorEvents } from "./ventilator-events.ts"
 import type { VentilatorStats } from "./ventilator-stats.ts"
 import { type Answer, encodeCancel, encodeTasks, FAILED, FAILED_FOR_GOOD, MOST_IN_MESSAGE, RETURNED } from "./wire.ts"
 
-/** Deliveries to workers that were lost, of which an answer may still come. */
-const REMEMBERED = 10_000
+/** How often a task may be lost with its worker before that began with it; what is lost more often is not innocent. */
+const INNOCENT_LOSSES = 10
 /** Octets of tasks after which a message is long enough. */
 const ENOUGH_IN_MESSAGE = 262_144
 
@@ -24,6 +24,8 @@ export interface DispatcherSetup {
   readonly epoch: Frame
   readonly highWaterMark: number
   readonly highWaterMarkBytes: number
+  /** Deliveries to workers that were lost, of which an answer may still come. */
+  readonly remembered: number
   readonly stats: VentilatorStats
   readonly events: Emitter<VentilatorEvents>
   send(member: CrewMember, message: Frame[]): void
@@ -141,7 +143,7 @@ export class Dispatcher {
       if (this.#answered(delivery, answer)) done++
     }
     if (done > 0) this.rate.add(done)
-    if (member !== undefined && !member.gone) this.crew.place(member)
+    if (member !== undefined && !member.gone) this.crew.answered(member, done > 0)
     this.#schedule()
   }
 
@@ -215,7 +217,13 @@ export class Dispatcher {
     return true
   }
 
+  /** Its answer may have come while the event loop stood still: what is there is heard first. */
+  #timeUp(delivery: Delivery): void {
+    setImmediate(() => setImmediate(() => this.#overdue(delivery)))
+  }
+
   #overdue(delivery: Delivery): void {
+    if (delivery.state !== "out" || this.#closed) return
     const { task, member } = delivery
     this.#withhold(delivery, "overdue")
     member.overdue++
@@ -232,14 +240,17 @@ export class Dispatcher {
   /** An attempt came to nothing. It counts as one if the worker may have begun with it. */
   #failed(delivery: Delivery, error: Error, permanent: boolean): void {
     const { task } = delivery
+    // Whoever was told of an event in the midst of this may have ended it.
+    if (task.ending !== undefined) return
     if (delivery.begun || permanent || error instanceof TaskError) task.attempts++
+    else if (error instanceof WorkerLostError && ++task.losses > INNOCENT_LOSSES) task.attempts++
     if (permanent || task.attempts > task.terms.retries) {
       this.#giveUp(task, error)
       return
     }
     this.#stats.retries++
-    this.#setup.events.emit("task:retry", { id: task.id, attempt: delivery.attempt, error })
     this.#restore(task)
+    this.#setup.events.emit("task:retry", { id: task.id, attempt: delivery.attempt, error })
   }
 
   #giveUp(task: Task, cause: Error): void {
@@ -319,7 +330,7 @@ export class Dispatcher {
 
   #remember(number: number): void {
     this.#lost.add(number)
-    if (this.#lost.size <= REMEMBERED) return
+    if (this.#lost.size <= this.#setup.remembered) return
     const oldest = this.#lost.values().next().value as number
     this.#lost.delete(oldest)
     const delivery = this.#deliveries.get(oldest)
@@ -367,7 +378,7 @@ export class Dispatcher {
     member.held++
     this.#outgoingOf(member).deliveries.push(delivery)
     if (key !== "") this.crew.pin(key, member)
-    if (timeout > 0) delivery.timer = setTimeout(() => this.#overdue(delivery), timeout)
+    if (timeout > 0) delivery.timer = setTimeout(() => this.#timeUp(delivery), timeout)
     this.#stats.deliveries++
   }
 

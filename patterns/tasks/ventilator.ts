@@ -37,6 +37,11 @@ export interface VentilatorOptions<Task = unknown> {
   readonly highWaterMarkBytes?: number | undefined
   /** Tasks that one worker may hold, however many it asks for. Default 4096. */
   readonly maxCredit?: number | undefined
+  /**
+   * Deliveries to workers that were lost that are remembered, so that an answer that comes after all still counts, or
+   * is reported as a duplicate. Default 10 000.
+   */
+  readonly remembered?: number | undefined
   /** Milliseconds for one attempt of a task that says nothing else; 0 = no limit. Default 0. */
   readonly timeout?: number | undefined
   /** How often a task that says nothing else is tried again. Default 3. */
@@ -53,6 +58,7 @@ const SETTINGS: Settings<AllOptions> = {
   highWaterMark: whole("tasks", 10_000, 1),
   highWaterMarkBytes: whole("bytes", 64 * 1024 * 1024, 1),
   maxCredit: whole("tasks", 4096, 1),
+  remembered: whole("deliveries", 10_000, 0),
   timeout: whole("ms", 0, 0, LONGEST_TIMEOUT),
   retries: whole("retries", 3, 0, 65_534),
   deadLetter: { accepts: "a function", test: (value) => typeof value === "function", default: undefined },
@@ -90,7 +96,7 @@ export class Ventilator<T = FrameLike, R = Frame> implements AsyncDisposable {
   /** @throws OptionError for an option that does not exist or is not accepted */
   constructor(...[options]: CodecArguments<T, R, VentilatorOptions<T>>) {
     const settings = settle("Ventilator", SETTINGS, options as AllOptions | undefined)
-    const { highWaterMark, highWaterMarkBytes, timeout, retries, deadLetter } = settings
+    const { highWaterMark, highWaterMarkBytes, remembered, timeout, retries, deadLetter } = settings
     this.#codec = settings.codec as Codec<unknown> | undefined
     this.#maxCredit = settings.maxCredit
     this.#terms = { priority: 0, key: "", timeout, retries }
@@ -106,6 +112,7 @@ export class Ventilator<T = FrameLike, R = Frame> implements AsyncDisposable {
       epoch: this.#epoch,
       highWaterMark,
       highWaterMarkBytes,
+      remembered,
       stats: this.stats,
       events: this.events,
       send: (member, message) => this.#send(member, message),
