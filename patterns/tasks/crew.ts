@@ -96,7 +96,7 @@ export class Crew {
     }
   }
 
-  /** Who is to get how many of so many tasks that anybody can do: the idle first, all alike, who is awake before all. */
+  /** Who is to get how many of so many tasks that anybody can do: the idle first, all alike, the awake before all. */
   next(tasks: number): { readonly member: CrewMember; readonly share: number } | undefined {
     for (const set of [this.#idle, this.#open]) {
       const member = set === this.#idle ? this.#firstIdle : set.values().next().value

@@ -8,7 +8,6 @@ import {
   type Codec,
   type Frame,
   type FrameLike,
-  OptionError,
   type Peer,
   Router,
   type RouterOptions,
@@ -20,14 +19,11 @@ import { CrewMember } from "./crew-member.ts"
 import { Dispatcher } from "./dispatcher.ts"
 import { type MapOptions, mapTasks } from "./map.ts"
 import type { Progress } from "./progress.ts"
-import type { RunOptions } from "./run-options.ts"
+import { LONGEST_TIMEOUT, MOST_RETRIES, type RunOptions, termsOf } from "./run-options.ts"
 import { Task, type TaskTerms } from "./task.ts"
 import { type DeadLetter, VENTILATOR_EVENTS, type VentilatorEvents } from "./ventilator-events.ts"
 import { VentilatorStats } from "./ventilator-stats.ts"
-import { decodeFromWorker, LONGEST_KEY, type Ready, TOKEN, tokenOf } from "./wire.ts"
-
-/** Milliseconds that a timer can count. */
-const LONGEST_TIMEOUT = 0x7fff_ffff
+import { decodeFromWorker, type Ready, TOKEN, tokenOf } from "./wire.ts"
 
 /** What a ventilator can be told at its start, besides the codec. */
 export interface VentilatorOptions<Task = unknown> {
@@ -60,7 +56,7 @@ const SETTINGS: Settings<AllOptions> = {
   maxCredit: whole("tasks", 4096, 1),
   remembered: whole("deliveries", 10_000, 0),
   timeout: whole("ms", 0, 0, LONGEST_TIMEOUT),
-  retries: whole("retries", 3, 0, 65_534),
+  retries: whole("retries", 3, 0, MOST_RETRIES),
   deadLetter: { accepts: "a function", test: (value) => typeof value === "function", default: undefined },
   codec: CODEC,
   socket: SOCKET,
@@ -231,31 +227,11 @@ export class Ventilator<T = FrameLike, R = Frame> implements AsyncDisposable {
   }
 
   #submit(value: T, options: RunOptions | undefined): Promise<R> {
-    const terms = options === undefined ? this.#terms : this.#termsOf(options)
+    const terms = options === undefined ? this.#terms : termsOf(options, this.#terms)
     const signal = options?.signal
     if (signal?.aborted) throw new AbortError(signal.reason)
     const task = new Task(++this.#ids, terms, value, encodeWith(this.#codec, value))
     return this.#dispatcher.submit(task, signal) as Promise<R>
-  }
-
-  #termsOf(options: RunOptions): TaskTerms {
-    const { timeout, retries } = this.#terms
-    const { priority, key, timeout: ownTimeout, retries: ownRetries, signal } = options
-    if (priority !== undefined) check("priority", priority, -128, 127)
-    if (ownTimeout !== undefined) check("timeout", ownTimeout, 0, LONGEST_TIMEOUT)
-    if (ownRetries !== undefined) check("retries", ownRetries, 0, 65_534)
-    if (key !== undefined && (typeof key !== "string" || Buffer.byteLength(key) > LONGEST_KEY)) {
-      throw new OptionError("key", `key must be a string of at most ${LONGEST_KEY} octets`)
-    }
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new OptionError("signal", "signal must be an AbortSignal")
-    }
-    return {
-      priority: priority ?? 0,
-      key: key ?? "",
-      timeout: ownTimeout ?? timeout,
-      retries: ownRetries ?? retries,
-    }
   }
 
   // ── the socket ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -362,11 +338,6 @@ function unreachable(): void {}
 
 function keyOf(address: Frame): string {
   return address.toString("latin1")
-}
-
-function check(option: string, value: unknown, least: number, most: number): void {
-  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return
-  throw new OptionError(option, `${option} must be a whole number from ${least} to ${most}, got ${String(value)}`)
 }
 
 function callback<Value>(function_: ((value: Value) => unknown) | undefined, value: Value): void {

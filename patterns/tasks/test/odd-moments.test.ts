@@ -1,4 +1,4 @@
-// What happens at moments at which nobody thinks of it: in the midst of an event, and while the event loop stands still.
+// What happens at moments that are easily forgotten: in the midst of an event, and while the event loop stands still.
 
 import { AbortError, ClosedError } from "brokerless"
 import { startWorkers, TaskWorker, Ventilator } from "brokerless/patterns/tasks"

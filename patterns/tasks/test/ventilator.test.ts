@@ -79,7 +79,7 @@ describe("Ventilator.run", () => {
     expect(stage.ventilator.workers.map(({ held }) => held)).toEqual([1, 1, 1])
   })
 
-  it("prefers among the idle the one who has just done a task, who is still awake, but not one who failed", async () => {
+  it("prefers among the idle whoever has just done a task, and is still awake, but not one who failed", async () => {
     await using stage = await Stage.open()
     const by: string[] = []
     for (const name of ["a", "b", "c"]) {
