@@ -1,15 +1,17 @@
 // A feed of 1 000 topics to 50 subscribers: how many updates it carries, and how long one takes at a given rate. The
 // publisher is one process, all subscribers another, over loopback tcp.
 //
-//   node build/bench/feed.js [--seconds 3] [--size 100] [--subscribers 50]
+//   node build/bench/feed.js [--seconds 5] [--size 100] [--subscribers 50]
 
 import { fork } from "node:child_process"
 import { once } from "node:events"
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { type FeedEndpoints, FeedPublisher, FeedSubscriber } from "brokerless/patterns/feed"
 import { columns } from "./columns.ts"
 import { disturbance, machine } from "./report.ts"
+import { quantile } from "./statistics.ts"
 
 const TOPICS = 1000
 /** Updates per second for the measurements of latency. */
@@ -34,17 +36,21 @@ function subscribe(): void {
   let received = 0
   let first = 0n
   let latencies = new Float64Array(0)
+  /** What each subscriber is still to get. */
+  let missing: number[] = []
   const subscribers: FeedSubscriber[] = []
 
-  const count = (value: Buffer | undefined): void => {
-    if (value === undefined || received >= expected) return
+  const count = (subscriber: number, value: Buffer): void => {
     const now = process.hrtime.bigint()
+    // What comes twice to one is no substitute for what another does not get.
+    if ((missing[subscriber] as number)-- <= 0) throw new Error("A subscriber got more than was published")
     if (received === 0) first = now
     latencies[received++] = Number(now - value.readBigUInt64BE(0)) / 1000
     if (received === expected) report(Number(now - first) / 1e9)
   }
   const report = (seconds: number): void => {
-    const microseconds = [0.5, 0.99, 0.999, 1].map((share) => quantile(latencies.sort(), share))
+    latencies.sort()
+    const microseconds = [0.5, 0.99, 0.999, 1].map((share) => quantile(latencies, share))
     const recovered = subscribers.reduce((sum, { stats }) => sum + stats.recovered + stats.gaps, 0)
     process.send?.({ what: "received", seconds, microseconds, recovered } satisfies Report)
   }
@@ -52,6 +58,7 @@ function subscribe(): void {
     if (order.what === "expect") {
       expected = order.updates * subscribers.length
       received = 0
+      missing = subscribers.map(() => order.updates)
       latencies = new Float64Array(expected)
       process.send?.({ what: "expecting" } satisfies Report)
       return
@@ -62,9 +69,9 @@ function subscribe(): void {
       subscriber.subscribe()
     }
     await Promise.all(subscribers.map((subscriber) => subscriber.ready()))
-    for (const subscriber of subscribers) {
+    for (const [index, subscriber] of subscribers.entries()) {
       void (async () => {
-        for await (const { value } of subscriber) count(value)
+        for await (const { value } of subscriber) if (value !== undefined) count(index, value)
       })()
     }
     process.send?.({ what: "joined" } satisfies Report)
@@ -74,7 +81,7 @@ function subscribe(): void {
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      seconds: { type: "string", default: "3" },
+      seconds: { type: "string", default: "5" },
       size: { type: "string", default: "100" },
       subscribers: { type: "string", default: "50" },
     },
@@ -85,6 +92,11 @@ async function main(): Promise<void> {
     number,
   ]
   const child = fork(fileURLToPath(import.meta.url), ["subscribers"], { execArgv: [] })
+  const failed = (): never => {
+    console.error("The process of the subscribers has ended: nothing was measured")
+    process.exit(1)
+  }
+  child.once("exit", failed)
   const ask = async (order: Order): Promise<Report> => {
     const answer = once(child, "message")
     child.send(order)
@@ -95,9 +107,9 @@ async function main(): Promise<void> {
   const publisher = new FeedPublisher({ overflow: "wait" })
   const endpoints = await publisher.bind(ANYWHERE)
   let turn = 0
-  const publish = (): Promise<void> => {
+  const publish = (stamp: bigint): Promise<void> => {
     const value = Buffer.alloc(size)
-    value.writeBigUInt64BE(process.hrtime.bigint(), 0)
+    value.writeBigUInt64BE(stamp, 0)
     return publisher.publish(topics[turn++ % TOPICS] as string, value)
   }
   console.log(machine())
@@ -114,12 +126,13 @@ async function main(): Promise<void> {
     return report
   }
   const flood = async (updates: number): Promise<void> => {
-    for (let i = 0; i < updates; i++) await publish()
+    for (let i = 0; i < updates; i++) await publish(process.hrtime.bigint())
   }
-  const rows = [["", "updates", "deliveries", "p50", "p99", "p99.9", "longest", "recovered"]]
+  const rows = [["", "in all", "updates", "deliveries", "p50", "p99", "p99.9", "longest", "recovered"]]
   const row = (name: string, updates: number, { seconds, microseconds, recovered }: Awaited<ReturnType<typeof run>>) =>
     rows.push([
       name,
+      `${updates}`,
       perSecond(updates / seconds),
       perSecond((updates * count) / seconds),
       ...microseconds.map(milliseconds),
@@ -139,24 +152,28 @@ async function main(): Promise<void> {
     const paced = Math.round(rate * seconds)
     row(`${rate} updates/s`, paced, await run(paced, () => evenly(paced, rate, publish)))
   }
-  console.log(columns(rows, ["left", "right", "right", "right", "right", "right", "right", "right"]))
+  const alignments = rows[0]?.map((_, column) => (column === 0 ? "left" : "right")) ?? []
+  console.log(columns(rows, alignments))
+  child.off("exit", failed)
   child.kill()
   await publisher.close({ linger: 0 })
 }
 
-/** So many calls at an even pace, as evenly as timers go. */
-async function evenly(calls: number, rate: number, act: () => Promise<void>): Promise<void> {
-  const begin = performance.now()
+/**
+ * So many calls at an even pace. Each is told when it was due, and that is where its latency begins: a call that comes
+ * late, because the one before it had to wait, has already kept somebody waiting.
+ */
+async function evenly(calls: number, rate: number, act: (due: bigint) => Promise<void>): Promise<void> {
+  const begin = process.hrtime.bigint()
   for (let i = 0; i < calls; i++) {
-    const due = begin + (i / rate) * 1000
-    while (performance.now() < due)
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())))
-    await act()
+    const due = begin + BigInt(Math.round((i / rate) * 1e9))
+    for (let left = due - process.hrtime.bigint(); left > 0n; left = due - process.hrtime.bigint()) {
+      // Timers come up to a millisecond late, or more: the rest is waited for turn by turn.
+      if (left > 3_000_000n) await sleep(Number(left) / 1e6 - 2)
+      else await nextTurn()
+    }
+    await act(due)
   }
-}
-
-function quantile(sorted: Float64Array, share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number
 }
 
 function perSecond(value: number): string {

@@ -15,7 +15,7 @@ import { connect, JSONCodec } from "nats"
 import * as zmq from "zeromq"
 import { columns } from "./columns.ts"
 import { disturbance, machine } from "./report.ts"
-import { summarize } from "./statistics.ts"
+import { quantile, summarize } from "./statistics.ts"
 
 interface Question {
   readonly symbol: string
@@ -124,6 +124,8 @@ const CONTENDERS: readonly Contender[] = [
 interface Figures {
   /** µs. */
   readonly p50: number
+  /** µs. */
+  readonly p99: number
   /** Calls per second. */
   readonly rate: number
 }
@@ -170,7 +172,8 @@ async function measure({ ask: open }: Contender, at: string, seconds: number): P
   await lanes()
   const rate = count / ((performance.now() - begun) / 1000)
   await many.close()
-  return { p50: summarize(times).median, rate }
+  times.sort((a, b) => a - b)
+  return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), rate }
 }
 
 async function checked(ask: Ask, amount: number): Promise<void> {
@@ -186,15 +189,16 @@ async function main(): Promise<void> {
   if (!(runs >= 1 && Number(values.seconds) > 0)) throw new Error("--runs and --seconds must be positive numbers")
   const warning = disturbance()
   console.log(machine())
-  console.log(`${runs} runs, alternating; medians, lowest – highest`)
+  console.log(`${runs} runs, taking turns; medians, lowest – highest`)
   if (warning !== undefined) console.log(warning)
   const nats = await startNats()
   if (nats === undefined) console.log("nats-server is not installed: its line is left out")
   const figures = new Map<string, Figures[]>()
   try {
     for (let run = 0; run < runs; run++) {
-      const order = run % 2 === 0 ? CONTENDERS : CONTENDERS.toReversed()
-      for (const each of order) {
+      for (let i = 0; i < CONTENDERS.length; i++) {
+        // Everybody is first, and last, as often as the others.
+        const each = CONTENDERS[(i + run) % CONTENDERS.length] as Contender
         if (each.name === NATS && nats === undefined) continue
         const figure = await runOnce(CONTENDERS.indexOf(each), nats?.at ?? "", values.seconds)
         figures.set(each.name, [...(figures.get(each.name) ?? []), figure])
@@ -233,11 +237,21 @@ function report(figures: ReadonlyMap<string, readonly Figures[]>): string {
     of(all, "p50").median.toFixed(0),
     spread(all, "p50"),
     (of(own, "p50").median / of(all, "p50").median).toFixed(2),
+    of(all, "p99").median.toFixed(0),
     of(all, "rate").median.toFixed(0),
     spread(all, "rate"),
     (of(own, "rate").median / of(all, "rate").median).toFixed(2),
   ])
-  const heading = ["", "p50 µs", "spread", "mesh : it", `calls/s, ${IN_FLIGHT} in flight`, "spread", "mesh : it"]
+  const heading = [
+    "",
+    "p50 µs",
+    "spread",
+    "mesh : it",
+    "p99 µs",
+    `calls/s, ${IN_FLIGHT} in flight`,
+    "spread",
+    "mesh : it",
+  ]
   return columns(
     [heading, ...rows],
     heading.map((_, column) => (column === 0 ? "left" : "right")),

@@ -1,4 +1,4 @@
-// The middle and the spread of a few runs.
+// The middle and the spread of a few runs, and quantiles of many figures.
 
 export interface Summary {
   median: number
@@ -13,4 +13,10 @@ export function summarize(values: readonly number[]): Summary {
   const upper = sorted[middle] as number
   const median = sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2
   return { median, lowest: sorted[0] as number, highest: sorted[sorted.length - 1] as number }
+}
+
+/** The least figure that so large a share of all, which are sorted, does not exceed. */
+export function quantile(sorted: ArrayLike<number>, share: number): number {
+  if (sorted.length === 0) throw new Error("Nothing was measured")
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] as number
 }

@@ -20,6 +20,8 @@ export class Crew {
   // Those who can do something now, and those who can have something wait: in turn.
   readonly #idle = new Set<CrewMember>()
   readonly #open = new Set<CrewMember>()
+  /** Who was the last to do a task. Still awake, it begins sooner than one that has to be woken. */
+  #awake: CrewMember | undefined
   /** Those for whom something with a key waits, and what. */
   readonly #expecting = new Map<CrewMember, TaskQueue<Task>>()
   #changed = false
@@ -47,6 +49,7 @@ export class Crew {
     member.gone = true
     this.#idle.delete(member)
     this.#open.delete(member)
+    if (this.#awake === member) this.#awake = undefined
     const mine = this.#expecting.get(member)
     this.#expecting.delete(member)
     for (const task of mine ?? []) {
@@ -69,6 +72,13 @@ export class Crew {
     this.#sort(this.#open, member, room > 0 && enough && member.held >= member.concurrency)
   }
 
+  /** A member has answered. Who fails is not preferred: another may do better. */
+  answered(member: CrewMember, done: boolean): void {
+    if (done) this.#awake = member
+    else if (this.#awake === member) this.#awake = undefined
+    this.place(member)
+  }
+
   /** Has a task with a key wait for its worker. */
   expect(task: Task, restored: boolean): void {
     const member = this.#changed ? undefined : this.#route(task)
@@ -86,10 +96,10 @@ export class Crew {
     }
   }
 
-  /** Who is to get how many of so many tasks that anybody can do: the idle first, all alike. */
+  /** Who is to get how many of so many tasks that anybody can do: the idle first, all alike, the awake before all. */
   next(tasks: number): { readonly member: CrewMember; readonly share: number } | undefined {
     for (const set of [this.#idle, this.#open]) {
-      const member = set.values().next().value
+      const member = set === this.#idle ? this.#firstIdle : set.values().next().value
       if (member === undefined) continue
       const limit = set === this.#idle ? Math.min(member.concurrency - member.held, member.room) : member.room
       // To the end of the line.
@@ -98,6 +108,13 @@ export class Crew {
       return { member, share: Math.min(limit, Math.max(1, Math.floor(tasks / set.size))) }
     }
     return undefined
+  }
+
+  get #firstIdle(): CrewMember | undefined {
+    const awake = this.#awake
+    // With something to do already it is no better than others.
+    if (awake !== undefined && awake.held === 0 && this.#idle.has(awake)) return awake
+    return this.#idle.values().next().value
   }
 
   pin(key: string, member: CrewMember): void {

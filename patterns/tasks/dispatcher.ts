@@ -3,27 +3,28 @@
 // Budget per task: its promise, its record, one delivery, an entry in one Map; one nextTick for all tasks of a tick.
 
 import { AbortError, ClosedError, CodecError, type Frame, TimeoutError } from "brokerless"
+import { onAbort } from "../aborts.ts"
 import type { Emitter } from "../emitter.ts"
-import { onAbort } from "./abort-watch.ts"
 import { Crew } from "./crew.ts"
 import type { CrewMember } from "./crew-member.ts"
 import { DeadLetterError, decodeError, TaskError, WorkerLostError } from "./errors.ts"
+import { Outgoing } from "./outgoing.ts"
 import { Rate } from "./progress.ts"
 import { Delivery, type Ending, NONE, type Task } from "./task.ts"
 import { precedes, TaskList, TaskQueue } from "./task-queue.ts"
 import type { DeadLetter, VentilatorEvents } from "./ventilator-events.ts"
 import type { VentilatorStats } from "./ventilator-stats.ts"
-import { type Answer, encodeCancel, encodeTasks, FAILED, FAILED_FOR_GOOD, MOST_IN_MESSAGE, RETURNED } from "./wire.ts"
+import { type Answer, FAILED, FAILED_FOR_GOOD, RETURNED } from "./wire.ts"
 
-/** Deliveries to workers that were lost, of which an answer may still come. */
-const REMEMBERED = 10_000
-/** Octets of tasks after which a message is long enough. */
-const ENOUGH_IN_MESSAGE = 262_144
+/** How often a task may be lost with its worker before that began with it; what is lost more often is not innocent. */
+const INNOCENT_LOSSES = 10
 
 export interface DispatcherSetup {
   readonly epoch: Frame
   readonly highWaterMark: number
   readonly highWaterMarkBytes: number
+  /** Deliveries to workers that were lost, of which an answer may still come. */
+  readonly remembered: number
   readonly stats: VentilatorStats
   readonly events: Emitter<VentilatorEvents>
   send(member: CrewMember, message: Frame[]): void
@@ -44,8 +45,7 @@ export class Dispatcher {
   readonly #deliveries = new Map<number, Delivery>()
   /** Those among them that went to workers now lost, the oldest first. */
   readonly #lost = new Set<number>()
-  /** To whom something is to be sent at the end of this tick, and what. */
-  readonly #outgoing = new Map<CrewMember, Outgoing>()
+  readonly #outgoing: Outgoing
   #unsettled = 0
   #bytes = 0
   #numbers = 0
@@ -56,6 +56,7 @@ export class Dispatcher {
   constructor(setup: DispatcherSetup) {
     this.#setup = setup
     this.#stats = setup.stats
+    this.#outgoing = new Outgoing(setup.epoch, setup.send)
   }
 
   /** Tasks that were accepted and have not ended. */
@@ -141,7 +142,7 @@ export class Dispatcher {
       if (this.#answered(delivery, answer)) done++
     }
     if (done > 0) this.rate.add(done)
-    if (member !== undefined && !member.gone) this.crew.place(member)
+    if (member !== undefined && !member.gone) this.crew.answered(member, done > 0)
     this.#schedule()
   }
 
@@ -156,7 +157,7 @@ export class Dispatcher {
   /** A worker is gone: what it had goes to others. Returns how many tasks that were. */
   left(address: string, member: CrewMember): number {
     this.crew.leave(address, member)
-    this.#outgoing.delete(member)
+    this.#outgoing.drop(member)
     const lost: Delivery[] = []
     for (const delivery of this.#deliveries.values()) {
       if (delivery.member === member && delivery.state !== "lost") lost.push(delivery)
@@ -215,11 +216,17 @@ export class Dispatcher {
     return true
   }
 
+  /** Its answer may have come while the event loop stood still: what is there is heard first. */
+  #timeUp(delivery: Delivery): void {
+    setImmediate(() => setImmediate(() => this.#overdue(delivery)))
+  }
+
   #overdue(delivery: Delivery): void {
+    if (delivery.state !== "out" || this.#closed) return
     const { task, member } = delivery
     this.#withhold(delivery, "overdue")
     member.overdue++
-    this.#outgoingOf(member).withdrawn.push(delivery.number)
+    this.#outgoing.withdraw(delivery)
     this.crew.place(member)
     this.#stats.timeouts++
     this.#setup.events.emit("task:overdue", { id: task.id, attempt: delivery.attempt, worker: member.name })
@@ -232,14 +239,17 @@ export class Dispatcher {
   /** An attempt came to nothing. It counts as one if the worker may have begun with it. */
   #failed(delivery: Delivery, error: Error, permanent: boolean): void {
     const { task } = delivery
+    // Whoever was told of an event in the midst of this may have ended it.
+    if (task.ending !== undefined) return
     if (delivery.begun || permanent || error instanceof TaskError) task.attempts++
+    else if (error instanceof WorkerLostError && ++task.losses > INNOCENT_LOSSES) task.attempts++
     if (permanent || task.attempts > task.terms.retries) {
       this.#giveUp(task, error)
       return
     }
     this.#stats.retries++
-    this.#setup.events.emit("task:retry", { id: task.id, attempt: delivery.attempt, error })
     this.#restore(task)
+    this.#setup.events.emit("task:retry", { id: task.id, attempt: delivery.attempt, error })
   }
 
   #giveUp(task: Task, cause: Error): void {
@@ -256,7 +266,7 @@ export class Dispatcher {
     for (const delivery of task.deliveries) {
       if (delivery.state !== "out") continue
       this.#withhold(delivery, "withdrawn")
-      this.#outgoingOf(delivery.member).withdrawn.push(delivery.number)
+      this.#outgoing.withdraw(delivery)
       this.#schedule()
     }
     task.release?.()
@@ -319,7 +329,7 @@ export class Dispatcher {
 
   #remember(number: number): void {
     this.#lost.add(number)
-    if (this.#lost.size <= REMEMBERED) return
+    if (this.#lost.size <= this.#setup.remembered) return
     const oldest = this.#lost.values().next().value as number
     this.#lost.delete(oldest)
     const delivery = this.#deliveries.get(oldest)
@@ -352,10 +362,7 @@ export class Dispatcher {
       for (let i = 0; i < next.share; i++) this.#give(this.#free.head as Task, next.member)
       this.crew.place(next.member)
     }
-    for (const [member, outgoing] of this.#outgoing) {
-      this.#outgoing.delete(member)
-      this.#send(member, outgoing)
-    }
+    this.#outgoing.flush()
   }
 
   #give(task: Task, member: CrewMember): void {
@@ -365,47 +372,11 @@ export class Dispatcher {
     task.deliveries = task.deliveries === NONE ? [delivery] : [...task.deliveries, delivery]
     this.#deliveries.set(delivery.number, delivery)
     member.held++
-    this.#outgoingOf(member).deliveries.push(delivery)
+    this.#outgoing.deliver(delivery)
     if (key !== "") this.crew.pin(key, member)
-    if (timeout > 0) delivery.timer = setTimeout(() => this.#overdue(delivery), timeout)
+    if (timeout > 0) delivery.timer = setTimeout(() => this.#timeUp(delivery), timeout)
     this.#stats.deliveries++
   }
-
-  #outgoingOf(member: CrewMember): Outgoing {
-    let outgoing = this.#outgoing.get(member)
-    if (outgoing === undefined) {
-      outgoing = { deliveries: [], withdrawn: [] }
-      this.#outgoing.set(member, outgoing)
-    }
-    return outgoing
-  }
-
-  #send(member: CrewMember, { deliveries, withdrawn }: Outgoing): void {
-    const { epoch } = this.#setup
-    for (let from = 0; from < deliveries.length; ) {
-      const tasks = []
-      for (
-        let size = 0;
-        from < deliveries.length && size < ENOUGH_IN_MESSAGE && tasks.length < MOST_IN_MESSAGE;
-        from++
-      ) {
-        const { number, task, attempt, announced } = deliveries[from] as Delivery
-        const body = task.body as Frame
-        tasks.push({ delivery: number, id: task.id, attempt, announce: announced, key: task.terms.key, body })
-        size += body.length
-      }
-      this.#setup.send(member, encodeTasks(epoch, tasks))
-    }
-    for (let from = 0; from < withdrawn.length; from += MOST_IN_MESSAGE) {
-      this.#setup.send(member, encodeCancel(epoch, withdrawn.slice(from, from + MOST_IN_MESSAGE)))
-    }
-  }
-}
-
-interface Outgoing {
-  readonly deliveries: Delivery[]
-  /** Numbers of deliveries that are not waited for any more. */
-  readonly withdrawn: number[]
 }
 
 function settled(): void {}

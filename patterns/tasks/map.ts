@@ -1,6 +1,7 @@
 // An iterable of tasks to an iterable of results, a bounded number of tasks ahead of whoever takes the results.
 
 import { AbortError, OptionError } from "brokerless"
+import { onAbort } from "../aborts.ts"
 import { flag, oneOf, type Settings, settle, whole } from "../settings.ts"
 import type { RunOptions } from "./run-options.ts"
 
@@ -88,8 +89,7 @@ class Mapping<T, R> implements AsyncIterableIterator<R, undefined> {
     if (Array.isArray(tasks)) this.#announce(tasks.length)
     this.#tasks = Symbol.asyncIterator in tasks ? tasks[Symbol.asyncIterator]() : tasks[Symbol.iterator]()
     const aborted = (): void => this.#fail(new AbortError(signal?.reason))
-    signal?.addEventListener("abort", aborted, { once: true })
-    this.#release = () => signal?.removeEventListener("abort", aborted)
+    this.#release = onAbort(signal, aborted)
     if (signal?.aborted) aborted()
   }
 

@@ -12,9 +12,9 @@ import {
   OptionError,
   StateError,
 } from "brokerless"
+import { onAbort } from "../aborts.ts"
 import { Emitter } from "../emitter.ts"
 import { name, type Settings, settle, whole } from "../settings.ts"
-import { onAbort } from "./abort-watch.ts"
 import { CODEC, type CodecArguments, encodeWith, SOCKET, socketOptions } from "./codecs.ts"
 import { encodeError, isPermanent } from "./errors.ts"
 import { checkHandler, type Job, type TaskHandler } from "./job.ts"
@@ -22,9 +22,7 @@ import { Link, type LinkHost } from "./link.ts"
 import { MOST_PREFETCHED, Prefetch } from "./prefetch.ts"
 import { SinkLink } from "./sink-link.ts"
 import { DONE, FAILED, FAILED_FOR_GOOD, RETURNED, SUNK, TOKEN } from "./wire.ts"
-
-/** For how long handlers may run one after the other before the event loop gets its turn, in ms. */
-const BURST_MS = 2
+import { Workbench } from "./workbench.ts"
 
 /** What a worker can be told at its start, besides the codec. */
 export interface TaskWorkerOptions {
@@ -119,15 +117,8 @@ export class TaskWorker<T = Frame, R = FrameLike> implements AsyncDisposable {
   readonly #host: LinkHost
   readonly #links = new Map<string, Link>()
   readonly #sink: SinkLink | undefined
+  readonly #bench = new Workbench((job) => this.#start(job))
   #handler: TaskHandler<T, R> | undefined
-  #concurrency = 0
-  #running = 0
-  /** Jobs that wait for a handler, from `#next` on. */
-  #queue: Job[] = []
-  #next = 0
-  /** When the handlers of this turn of the event loop began; 0 in a turn in which none has. */
-  #burst = 0
-  #paused = false
   #closing: Promise<void> | undefined
   #whenIdle: (() => void) | undefined
   #served: Promise<void> | undefined
@@ -173,20 +164,20 @@ export class TaskWorker<T = Frame, R = FrameLike> implements AsyncDisposable {
     if (this.#closing !== undefined) throw new ClosedError("The worker is closed")
     if (this.#served !== undefined) throw new StateError("The worker has a handler already")
     this.#handler = handler
-    this.#concurrency = concurrency
+    this.#bench.concurrency = concurrency
     this.#served = new Promise((resolve) => {
       this.#stopped = resolve
     })
     for (const link of this.#links.values()) link.demand()
     if (signal?.aborted) void this.close()
-    const release = signal === undefined ? undefined : onAbort(signal, () => void this.close())
+    const release = onAbort(signal, () => void this.close())
     await this.#served
-    release?.()
+    release()
   }
 
   /** Tasks that run. */
   get running(): number {
-    return this.#running
+    return this.#bench.running
   }
 
   /** Takes no more tasks, gives back what has not begun, finishes what runs, answers, and parts. */
@@ -208,11 +199,11 @@ export class TaskWorker<T = Frame, R = FrameLike> implements AsyncDisposable {
     // `closing` is set by the caller once this returns at its first await.
     await undefined
     for (const link of links) link.demand()
-    for (let job = this.#shift(); job !== undefined; job = this.#shift()) this.#giveBack(job)
+    for (let job = this.#bench.shift(); job !== undefined; job = this.#bench.shift()) this.#giveBack(job)
     let timer: ReturnType<typeof setTimeout> | undefined
     const finished = new Promise<void>((resolve) => {
       this.#whenIdle = resolve
-      if (this.#running === 0) resolve()
+      if (this.running === 0) resolve()
     }).then(() => this.#sink?.whenEmpty())
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, Math.min(linger, 0x7fff_ffff))
@@ -231,11 +222,11 @@ export class TaskWorker<T = Frame, R = FrameLike> implements AsyncDisposable {
       instance: randomBytes(TOKEN),
       name,
       get most(): number {
-        return 2 * (worker.#concurrency + MOST_PREFETCHED)
+        return 2 * (worker.#bench.concurrency + MOST_PREFETCHED)
       },
       demand() {
         if (worker.#handler === undefined || worker.#closing !== undefined) return undefined
-        const concurrency = worker.#concurrency
+        const { concurrency } = worker.#bench
         return { concurrency, capacity: concurrency + worker.#prefetch.tasks(concurrency) }
       },
       enqueue(job) {
@@ -243,8 +234,7 @@ export class TaskWorker<T = Frame, R = FrameLike> implements AsyncDisposable {
           worker.#giveBack(job)
           return
         }
-        worker.#queue.push(job)
-        worker.#turn()
+        worker.#bench.add(job)
       },
       joined: ({ endpoint }) => this.events.emit("ventilator:join", { endpoint }),
       left: ({ endpoint }) => this.events.emit("ventilator:leave", { endpoint }),
@@ -257,49 +247,7 @@ export class TaskWorker<T = Frame, R = FrameLike> implements AsyncDisposable {
 
   // ── handlers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #shift(): Job | undefined {
-    for (;;) {
-      const job = this.#queue[this.#next]
-      if (job === undefined) {
-        this.#queue = []
-        this.#next = 0
-        return undefined
-      }
-      this.#next++
-      if (job.state === "waiting") return job
-    }
-  }
-
-  /** Starts what can be started, and lets the event loop have its turn between bursts. */
-  #turn(): void {
-    if (this.#paused) return
-    while (this.#running < this.#concurrency) {
-      const now = performance.now()
-      if (this.#burst === 0) this.#begin(now)
-      else if (now - this.#burst > BURST_MS) {
-        this.#paused = true
-        return
-      }
-      const job = this.#shift()
-      if (job === undefined) return
-      this.#start(job, now)
-    }
-  }
-
-  #begin(now: number): void {
-    this.#burst = now
-    setImmediate(() => {
-      this.#burst = 0
-      if (!this.#paused) return
-      this.#paused = false
-      this.#turn()
-    })
-  }
-
-  #start(job: Job, now: number): void {
-    this.#running++
-    job.state = "running"
-    job.begun = now
+  #start(job: Job): void {
     job.link.running(job)
     if (!job.announce) {
       this.#run(job)
@@ -360,11 +308,9 @@ export class TaskWorker<T = Frame, R = FrameLike> implements AsyncDisposable {
   }
 
   #ended(job: Job, later: boolean): void {
-    this.#running--
     if (this.#prefetch.took(performance.now() - job.begun)) for (const link of this.#links.values()) link.demand()
-    if (this.#closing !== undefined && this.#running === 0) this.#whenIdle?.()
-    // Called in the midst of a turn, that goes on by itself.
-    if (later || job.announce) this.#turn()
+    this.#bench.ended(later || job.announce)
+    if (this.#closing !== undefined && this.running === 0) this.#whenIdle?.()
   }
 }
 

@@ -34,6 +34,8 @@ export class Task implements Queueable<Task> {
   ending: Ending | undefined
   /** Attempts that failed, or may have begun and came to nothing. */
   attempts = 0
+  /** How often it was lost with a worker that had not begun with it. */
+  losses = 0
   /** Deliveries that could still bring an answer. */
   deliveries: readonly Delivery[] = NONE
   resolve: (result: unknown) => void

@@ -8,7 +8,6 @@ import {
   type Codec,
   type Frame,
   type FrameLike,
-  OptionError,
   type Peer,
   Router,
   type RouterOptions,
@@ -20,14 +19,11 @@ import { CrewMember } from "./crew-member.ts"
 import { Dispatcher } from "./dispatcher.ts"
 import { type MapOptions, mapTasks } from "./map.ts"
 import type { Progress } from "./progress.ts"
-import type { RunOptions } from "./run-options.ts"
+import { LONGEST_TIMEOUT, MOST_RETRIES, type RunOptions, termsOf } from "./run-options.ts"
 import { Task, type TaskTerms } from "./task.ts"
 import { type DeadLetter, VENTILATOR_EVENTS, type VentilatorEvents } from "./ventilator-events.ts"
 import { VentilatorStats } from "./ventilator-stats.ts"
-import { decodeFromWorker, LONGEST_KEY, type Ready, TOKEN, tokenOf } from "./wire.ts"
-
-/** Milliseconds that a timer can count. */
-const LONGEST_TIMEOUT = 0x7fff_ffff
+import { decodeFromWorker, type Ready, TOKEN, tokenOf } from "./wire.ts"
 
 /** What a ventilator can be told at its start, besides the codec. */
 export interface VentilatorOptions<Task = unknown> {
@@ -37,6 +33,11 @@ export interface VentilatorOptions<Task = unknown> {
   readonly highWaterMarkBytes?: number | undefined
   /** Tasks that one worker may hold, however many it asks for. Default 4096. */
   readonly maxCredit?: number | undefined
+  /**
+   * Deliveries to workers that were lost that are remembered, so that an answer that comes after all still counts, or
+   * is reported as a duplicate. Default 10 000.
+   */
+  readonly remembered?: number | undefined
   /** Milliseconds for one attempt of a task that says nothing else; 0 = no limit. Default 0. */
   readonly timeout?: number | undefined
   /** How often a task that says nothing else is tried again. Default 3. */
@@ -53,8 +54,9 @@ const SETTINGS: Settings<AllOptions> = {
   highWaterMark: whole("tasks", 10_000, 1),
   highWaterMarkBytes: whole("bytes", 64 * 1024 * 1024, 1),
   maxCredit: whole("tasks", 4096, 1),
+  remembered: whole("deliveries", 10_000, 0),
   timeout: whole("ms", 0, 0, LONGEST_TIMEOUT),
-  retries: whole("retries", 3, 0, 65_534),
+  retries: whole("retries", 3, 0, MOST_RETRIES),
   deadLetter: { accepts: "a function", test: (value) => typeof value === "function", default: undefined },
   codec: CODEC,
   socket: SOCKET,
@@ -90,7 +92,7 @@ export class Ventilator<T = FrameLike, R = Frame> implements AsyncDisposable {
   /** @throws OptionError for an option that does not exist or is not accepted */
   constructor(...[options]: CodecArguments<T, R, VentilatorOptions<T>>) {
     const settings = settle("Ventilator", SETTINGS, options as AllOptions | undefined)
-    const { highWaterMark, highWaterMarkBytes, timeout, retries, deadLetter } = settings
+    const { highWaterMark, highWaterMarkBytes, remembered, timeout, retries, deadLetter } = settings
     this.#codec = settings.codec as Codec<unknown> | undefined
     this.#maxCredit = settings.maxCredit
     this.#terms = { priority: 0, key: "", timeout, retries }
@@ -106,6 +108,7 @@ export class Ventilator<T = FrameLike, R = Frame> implements AsyncDisposable {
       epoch: this.#epoch,
       highWaterMark,
       highWaterMarkBytes,
+      remembered,
       stats: this.stats,
       events: this.events,
       send: (member, message) => this.#send(member, message),
@@ -224,31 +227,11 @@ export class Ventilator<T = FrameLike, R = Frame> implements AsyncDisposable {
   }
 
   #submit(value: T, options: RunOptions | undefined): Promise<R> {
-    const terms = options === undefined ? this.#terms : this.#termsOf(options)
+    const terms = options === undefined ? this.#terms : termsOf(options, this.#terms)
     const signal = options?.signal
     if (signal?.aborted) throw new AbortError(signal.reason)
     const task = new Task(++this.#ids, terms, value, encodeWith(this.#codec, value))
     return this.#dispatcher.submit(task, signal) as Promise<R>
-  }
-
-  #termsOf(options: RunOptions): TaskTerms {
-    const { timeout, retries } = this.#terms
-    const { priority, key, timeout: ownTimeout, retries: ownRetries, signal } = options
-    if (priority !== undefined) check("priority", priority, -128, 127)
-    if (ownTimeout !== undefined) check("timeout", ownTimeout, 0, LONGEST_TIMEOUT)
-    if (ownRetries !== undefined) check("retries", ownRetries, 0, 65_534)
-    if (key !== undefined && (typeof key !== "string" || Buffer.byteLength(key) > LONGEST_KEY)) {
-      throw new OptionError("key", `key must be a string of at most ${LONGEST_KEY} octets`)
-    }
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new OptionError("signal", "signal must be an AbortSignal")
-    }
-    return {
-      priority: priority ?? 0,
-      key: key ?? "",
-      timeout: ownTimeout ?? timeout,
-      retries: ownRetries ?? retries,
-    }
   }
 
   // ── the socket ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -355,11 +338,6 @@ function unreachable(): void {}
 
 function keyOf(address: Frame): string {
   return address.toString("latin1")
-}
-
-function check(option: string, value: unknown, least: number, most: number): void {
-  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return
-  throw new OptionError(option, `${option} must be a whole number from ${least} to ${most}, got ${String(value)}`)
 }
 
 function callback<Value>(function_: ((value: Value) => unknown) | undefined, value: Value): void {

@@ -145,6 +145,19 @@ describe("Ventilator.map", () => {
     expect(stage.ventilator.progress).toMatchObject({ running: 0, queued: 0, waiting: 0 })
   })
 
+  it("adds one listener to a signal, however many maps hang on it", async () => {
+    await using stage = await Stage.open()
+    await stage.worker((n) => n)
+    const { signal } = new AbortController()
+    let listeners = 0
+    signal.addEventListener = (...given: Parameters<AbortSignal["addEventListener"]>) => {
+      listeners++
+      AbortSignal.prototype.addEventListener.apply(signal, given)
+    }
+    await Promise.all(numbers(12).map((count) => all(stage.ventilator.map(numbers(count), { signal }))))
+    expect(listeners).toBe(1)
+  })
+
   it("is not held up by a source that never says what comes next", async () => {
     await using stage = await Stage.open()
     await stage.worker((n) => n)

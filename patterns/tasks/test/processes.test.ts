@@ -1,47 +1,10 @@
-// Workers in processes of their own, killed in the midst of their work. They run from build/: `npm run build && npm run
-// build:programs` comes first.
+// Workers in processes of their own, killed, hanging or ended in the midst of their work.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { DeadLetterError, Ventilator, type VentilatorOptions, WorkerLostError } from "brokerless/patterns/tasks"
-import { afterAll, describe, expect, it } from "vitest"
-import { Program } from "../../../test/support/program.ts"
-import { Random } from "../../../test/support/random.ts"
+import { DeadLetterError, WorkerLostError } from "brokerless/patterns/tasks"
+import { describe, expect, it } from "vitest"
 import { until } from "../../../test/support/until.ts"
-import { json, type Order, type Report } from "./programs/jobs.ts"
-
-const folder = mkdtempSync(join(tmpdir(), "tasks-"))
-afterAll(() => rmSync(folder, { recursive: true }))
-let logs = 0
-
-/** What workers wrote down, which outlives them. */
-class Log {
-  readonly path: string = join(folder, `log-${++logs}`)
-
-  constructor() {
-    writeFileSync(this.path, "")
-  }
-
-  /** How often each task was begun, or done. */
-  count(what: "begun" | "done"): Map<number, number> {
-    const counts = new Map<number, number>()
-    for (const line of readFileSync(this.path, "utf8").split("\n")) {
-      const [word, n] = line.split(" ")
-      if (word === what) counts.set(Number(n), (counts.get(Number(n)) ?? 0) + 1)
-    }
-    return counts
-  }
-}
-
-async function worker(endpoint: string, concurrency = 1): Promise<Program<string>> {
-  const program = new Program<string>("../../patterns/tasks/test/programs/worker", endpoint, concurrency)
-  expect(await program.next()).toBe("ready")
-  return program
-}
-
-const open = (options: VentilatorOptions<Order> = {}): Ventilator<Order, Report> =>
-  new Ventilator<Order, Report>({ codec: json(), ...options })
+import type { Report } from "./programs/jobs.ts"
+import { chances, Log, open, worker } from "./workforce.ts"
 
 describe("a worker process that is killed", () => {
   it("loses nothing: what it had is done by others", async () => {
@@ -227,10 +190,3 @@ describe("many deaths", () => {
     for (const program of crew) await program[Symbol.asyncDispose]()
   }, 60_000)
 })
-
-/** A seed of its own each time, shown when something fails. */
-function chances(): { readonly seed: number; readonly chance: () => number } {
-  const seed = Math.floor(Math.random() * 2 ** 31)
-  const random = new Random(seed)
-  return { seed, chance: () => random.word() / 2 ** 32 }
-}

@@ -79,6 +79,25 @@ describe("Ventilator.run", () => {
     expect(stage.ventilator.workers.map(({ held }) => held)).toEqual([1, 1, 1])
   })
 
+  it("prefers among the idle whoever has just done a task, and is still awake, but not one who failed", async () => {
+    await using stage = await Stage.open()
+    const by: string[] = []
+    for (const name of ["a", "b", "c"]) {
+      await stage.worker((n) => {
+        by.push(name)
+        if (n === 5 && name === by[0]) throw new Error("not here")
+        return n
+      })
+    }
+    for (const n of numbers(4)) await stage.ventilator.run(n)
+    expect(new Set(by).size).toBe(1)
+    expect(await stage.ventilator.run(5)).toBe(5)
+    expect(await stage.ventilator.run(6)).toBe(6)
+    expect(by.slice(4, 5)).toEqual(by.slice(0, 1))
+    expect(by[5]).not.toBe(by[0])
+    expect(by[6]).toBe(by[5])
+  })
+
   it("does the more important first", async () => {
     await using stage = await Stage.open()
     const order: number[] = []

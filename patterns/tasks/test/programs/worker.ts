@@ -3,10 +3,10 @@
 import { TaskWorker } from "brokerless/patterns/tasks"
 import { carryOut, json, type Order, type Report } from "./jobs.ts"
 
-const [endpoint, concurrency = "1", sink] = process.argv.slice(2) as [string, string?, string?]
+const [endpoint, concurrency = "1", sink = ""] = process.argv.slice(2) as [string, string?, string?]
 const worker = new TaskWorker<Order, Report>({
   codec: json(),
-  ...(sink === undefined ? {} : { sink }),
+  ...(sink === "" ? {} : { sink }),
   socket: { reconnectInterval: 10 },
 })
 worker.events.on("ventilator:join", () => process.send?.("ready"))
