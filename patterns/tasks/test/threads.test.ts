@@ -1,6 +1,8 @@
 // Worker threads that die, hang and are stopped. They run from build/: `npm run build && npm run build:programs` first.
 
-import { existsSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { OptionError, StateError } from "brokerless"
 import { serveThread, startWorkers, TaskWorker, Ventilator, type WorkerThreads } from "brokerless/patterns/tasks"
@@ -40,12 +42,15 @@ describe("startWorkers", () => {
 
   it("finishes what a thread does when it is stopped", async () => {
     const { ventilator, crew } = await open(1)
-    const running = ventilator.run({ do: "sleep", n: 100 })
-    await until(() => ventilator.progress.running === 1, "it is at work")
+    const log = join(mkdtempSync(join(tmpdir(), "tasks-")), "log")
+    const running = ventilator.run({ do: "sleep", n: 100, log })
+    // Not when it is handed over: what a worker has not begun when it is told to stop, it gives back.
+    await until(() => existsSync(log), "it is at work")
     await crew.close()
     expect(await running).toMatchObject({ n: 100, attempt: 1 })
     expect(ventilator.stats).toMatchObject({ done: 1, redelivered: 0 })
     await ventilator.close()
+    rmSync(dirname(log), { recursive: true })
   })
 
   it("loses nothing when a thread is terminated in the midst of its work, and starts another", async () => {
