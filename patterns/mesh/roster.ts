@@ -8,6 +8,7 @@ import { Contact, type Source } from "./contact.ts"
 import { type Introduction, type NodeFacts, readKnown, readNode, writeNode } from "./documents.ts"
 import type { MeshEvents } from "./events.ts"
 import type { MeshStats } from "./stats.ts"
+import { whenAwake } from "./waking-time.ts"
 import { header, numberOf, TYPE, typeOf } from "./wire.ts"
 
 export interface RosterSetup {
@@ -131,7 +132,7 @@ export class Roster {
       this.#unsettled--
       throw error
     }
-    setTimeout(() => this.#triedNow(contact), this.#setup.options.settleTimeout).unref()
+    whenAwake(this.#setup.options.settleTimeout, () => this.#triedNow(contact))
     return true
   }
 
@@ -159,8 +160,7 @@ export class Roster {
 
   /** Tells all who we are now. */
   announce(): void {
-    const hello = [header(TYPE.hello), writeNode(this.#setup.self())]
-    for (const contact of this.#byRoute.values()) this.send(contact, hello)
+    for (const contact of this.#byRoute.values()) this.#greet(contact)
   }
 
   // ── talking ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -173,6 +173,17 @@ export class Roster {
     } catch {
       return false
     }
+  }
+
+  /**
+   * Sends as soon as there is room, for as long as the connection lasts. For what must not be lost to a full queue and
+   * of which there is no more than was sent before it: a queue that is full takes no calls that could be taken back.
+   */
+  say(contact: Contact, message: readonly Frame[]): void {
+    if (this.send(contact, message) || contact.route === undefined) return
+    this.#socket.send([contact.route, ...message], { timeout: -1 }).catch(() => {
+      // The node is gone, and with it what it was to be told.
+    })
   }
 
   async close(linger: number): Promise<void> {
@@ -263,8 +274,16 @@ export class Roster {
     contact.peer = peer
     contact.route = peer.routingId
     contact.heard = performance.now()
+    contact.told = 0
     this.#byRoute.set(peer.routingId, contact)
-    this.send(contact, [header(TYPE.hello), writeNode(this.#setup.self())])
+    this.#greet(contact)
+  }
+
+  /** Says who we are, unless that is known. What does not fit into the queue is said with the next sign of life. */
+  #greet(contact: Contact): void {
+    const self = this.#setup.self()
+    if (contact.told >= self.version) return
+    if (this.send(contact, [header(TYPE.hello), writeNode(self)])) contact.told = self.version
   }
 
   #left(peer: Peer): void {
@@ -367,7 +386,7 @@ export class Roster {
     contact.keepCircuitsOf(node.services)
     this.#linked.set(node.id, contact)
     this.#index(contact, isNew ? undefined : before, node)
-    if (node.draining) this.send(contact, [header(TYPE.seen, 0, node.version)])
+    if (node.draining) this.say(contact, [header(TYPE.seen, 0, node.version)])
     this.#tell(contact, isNew ? undefined : before, node)
     this.#triedNow(contact)
     this.#setup.changed()
@@ -416,6 +435,7 @@ export class Roster {
         if (now - contact.heard > lostAfter) contact.peer?.disconnect()
         else if (now - contact.heard > staleAfter && !contact.silent) this.#fellSilent(contact)
         this.send(contact, ping)
+        this.#greet(contact)
       }
     }
   }
