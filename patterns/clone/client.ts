@@ -15,6 +15,7 @@ import {
   StateError,
   TimeoutError,
 } from "brokerless"
+import { onAbort } from "../aborts.ts"
 import { Emitter } from "../emitter.ts"
 import { type Settings, settle, whole } from "../settings.ts"
 import { Changes, type CloneChange } from "./changes.ts"
@@ -218,7 +219,7 @@ export class CloneClient<T> implements AsyncDisposable {
     const late = new AbortController()
     const aborted = (): void => late.abort()
     const timer = timeout < 0 ? undefined : setTimeout(aborted, timeout)
-    signal?.addEventListener("abort", aborted)
+    const forgo = onAbort(signal, aborted)
     try {
       await this.events.once("synchronized", { signal: late.signal })
     } catch (error) {
@@ -227,7 +228,7 @@ export class CloneClient<T> implements AsyncDisposable {
       throw new TimeoutError(`No server has sent its table within ${timeout} ms`)
     } finally {
       clearTimeout(timer)
-      signal?.removeEventListener("abort", aborted)
+      forgo()
     }
   }
 
@@ -355,7 +356,6 @@ export class CloneClient<T> implements AsyncDisposable {
     const uuid = randomBytes(16)
     const id = uuid.toString("latin1")
     return new Promise((resolve, reject) => {
-      const aborted = (): void => pending.settle(new AbortError(signal?.reason))
       const late = (): void =>
         pending.settle(new TimeoutError(`No server has published the change of ${key} within ${timeout} ms`))
       const timer = timeout < 0 ? undefined : setTimeout(late, Math.min(timeout, 2_147_483_647))
@@ -366,13 +366,13 @@ export class CloneClient<T> implements AsyncDisposable {
         settle: (error) => {
           if (!this.#pending.delete(id)) return
           clearTimeout(timer)
-          signal?.removeEventListener("abort", aborted)
+          forgo()
           if (error === undefined) resolve()
           else reject(error)
           if (this.#pending.size === 0) this.#settled()
         },
       }
-      signal?.addEventListener("abort", aborted)
+      const forgo = onAbort(signal, () => pending.settle(new AbortError(signal?.reason)))
       this.#pending.set(id, pending)
       // While there is no table its echo could not be told from what a snapshot brings.
       if (this.synchronized) this.#send(id, pending)

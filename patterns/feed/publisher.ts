@@ -15,6 +15,7 @@ import {
   type WaitOptions,
   XPublisher,
 } from "brokerless"
+import { onAbort } from "../aborts.ts"
 import { Emitter } from "../emitter.ts"
 import { settle } from "../settings.ts"
 import { encodeHeartbeat } from "./heartbeat.ts"
@@ -77,6 +78,8 @@ export class FeedPublisher<T = FrameLike> implements AsyncDisposable {
   #published = 0
   #invalid = 0
   #closing: Promise<void> | undefined
+  /** Takes back what was asked of the signal. */
+  #forgo: () => void = () => {}
 
   /** @throws OptionError for an option that does not exist or is not accepted */
   constructor(...[options]: FeedPublisherArguments<T>) {
@@ -114,7 +117,7 @@ export class FeedPublisher<T = FrameLike> implements AsyncDisposable {
     void this.#listen()
     void this.#recovery.serve((message) => this.#service.answer(message), { concurrency: ANSWERING }).catch(() => {})
     if (signal?.aborted) void this.close()
-    else signal?.addEventListener("abort", () => void this.close(), { once: true })
+    else this.#forgo = onAbort(signal, () => void this.close())
   }
 
   /** The id of this epoch, in hexadecimal digits: a numbering from the first update on. */
@@ -245,6 +248,7 @@ export class FeedPublisher<T = FrameLike> implements AsyncDisposable {
   }
 
   async #close(options: CloseOptions): Promise<void> {
+    this.#forgo()
     clearInterval(this.#beating)
     this.#beat(true)
     await Promise.all([this.#updates.close(options), this.#recovery.close(options)])

@@ -16,6 +16,7 @@ import {
   TimeoutError,
   UnreachableError,
 } from "brokerless"
+import { onAbort } from "../aborts.ts"
 import { Emitter } from "../emitter.ts"
 import { type Settings, settle, whole } from "../settings.ts"
 import { type Body, bodyOf } from "./body.ts"
@@ -313,20 +314,19 @@ export class MajordomoClient<S = MessageLike, R = Same<MessageLike, S, Message, 
       throw new StateError(`${maxWaiting} requests wait already for one of ${maxInFlight} sockets (maxWaiting)`)
     }
     let waiter: Waiter | undefined
-    let aborted: (() => void) | undefined
+    let forgo = (): void => {}
     try {
       return await new Promise<Lane>((resolve, reject) => {
         waiter = { resolve, reject }
         this.#waiters.add(waiter)
-        aborted = () => {
+        forgo = onAbort(signal, () => {
           this.#waiters.delete(waiter as Waiter)
           reject(new AbortError(signal?.reason))
-        }
-        signal?.addEventListener("abort", aborted)
+        })
       })
     } finally {
       this.#waiters.delete(waiter as Waiter)
-      if (aborted !== undefined) signal?.removeEventListener("abort", aborted)
+      forgo()
     }
   }
 

@@ -6,7 +6,7 @@
 // the first merely takes long; then the first answer counts, and the other node is told that nobody waits.
 
 import { AbortError, type Codec, CodecError, type Frame, ProtocolError } from "brokerless"
-import { onAbort } from "./aborts.ts"
+import { onAbort } from "../aborts.ts"
 import { type ChoiceSetup, choose, type Obstacle } from "./choice.ts"
 import type { Contact } from "./contact.ts"
 import type { CallOptions, MeshStream } from "./contract.ts"

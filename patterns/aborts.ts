@@ -2,8 +2,9 @@
 
 const listening = new WeakMap<AbortSignal, Set<() => void>>()
 
-/** Calls `aborted` when the signal is aborted. Returns the function that takes that back. */
-export function onAbort(signal: AbortSignal, aborted: () => void): () => void {
+/** Calls `aborted` when the signal, if there is one, is aborted. Returns the function that takes that back. */
+export function onAbort(signal: AbortSignal | undefined, aborted: () => void): () => void {
+  if (signal === undefined) return () => {}
   let all = listening.get(signal)
   if (all === undefined) {
     const hanging = new Set<() => void>()
