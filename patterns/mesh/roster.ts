@@ -1,5 +1,5 @@
-// Whom this node knows: it says who we are, hears who they are and whom they know, watches over their signs of life, and
-// forgets those who are not there. Calls are none of its affair: what is about them it hands on.
+// Whom this node knows: it says who we are, hears who they are and whom they know, watches over their signs of life,
+// and forgets those who are not there. Calls are none of its affair: what is about them it hands on.
 
 import type { Frame, Message, Peer } from "brokerless"
 import type { Emitter } from "../emitter.ts"

@@ -1,5 +1,5 @@
-// Time as this process has lived it. One that is stopped, or whose event loop stands still, hears nothing meanwhile, and
-// when it goes on all its timers fire before it has read what came. What it waited for is not to be given up for that.
+// Time as this process has lived it. One that is stopped, or whose event loop stands still, hears nothing meanwhile;
+// when it goes on, its timers fire before it has read what came. What it waited for is not to be given up for that.
 
 /** In how many pieces a time is waited: a pause counts as one of them, however long it lasts. */
 const PIECES = 10
