@@ -46,6 +46,14 @@ describe("the patterns", () => {
       expect(drawings(readme)).not.toEqual([])
     })
 
+    it("names in its README each option that bounds what it holds", () => {
+      const sources = readdirSync(new URL(`patterns/${name}/`, ROOT)).filter((file) => file.endsWith(".ts"))
+      const bounds = sources.flatMap((file) => [
+        ...read(`patterns/${name}/${file}`).matchAll(/^ {2}readonly (max\w+)\?: /gm),
+      ])
+      for (const [, bound] of bounds) expect(readme).toContain(`\`${bound}\``)
+    })
+
     it("has a page in the guide, with a drawing, from the problem to what can go wrong", () => {
       expect(guide).toMatch(/^(## What problem|\*\*The problem\.\*\*)/m)
       expect(guide).toMatch(/^## What can go wrong/m)

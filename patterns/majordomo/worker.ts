@@ -44,7 +44,7 @@ export type MajordomoTaskHandler<Task, Result> = (
   context: MajordomoTaskContext,
 ) => Result | MajordomoResults<Result> | Promise<Result | MajordomoResults<Result>>
 
-/** MajordomoResults one after the other. */
+/** Results, one after the other. */
 // biome-ignore lint/suspicious/noConfusingVoidType: what a generator returns that has no return statement
 export type MajordomoResults<Result> = AsyncIterable<Result, Result | undefined | void>
 
