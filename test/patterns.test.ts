@@ -48,10 +48,9 @@ describe("the patterns", () => {
 
     it("names in its README each option that bounds what it holds", () => {
       const sources = readdirSync(new URL(`patterns/${name}/`, ROOT)).filter((file) => file.endsWith(".ts"))
-      const bounds = sources.flatMap((file) => [
-        ...read(`patterns/${name}/${file}`).matchAll(/^ {2}readonly (max\w+)\?: /gm),
-      ])
-      for (const [, bound] of bounds) expect(readme).toContain(`\`${bound}\``)
+      const text = sources.map((file) => read(`patterns/${name}/${file}`)).join("\n")
+      const bounds = [...text.matchAll(/^ {2}readonly (max\w+)\?: /gm)].map(([, bound]) => bound)
+      expect(bounds.filter((bound) => !readme.includes(`\`${bound}\``))).toEqual([])
     })
 
     it("has a page in the guide, with a drawing, from the problem to what can go wrong", () => {

@@ -16,8 +16,9 @@ import {
   TimeoutError,
 } from "brokerless"
 import { onAbort } from "../aborts.ts"
+import { type LingerOptions, LONGEST, lingerOf, within } from "../closing.ts"
 import { Emitter } from "../emitter.ts"
-import { type Settings, settle, whole } from "../settings.ts"
+import { type Settings, securitySetting, settle, whole } from "../settings.ts"
 import { Changes, type CloneChange } from "./changes.ts"
 import {
   EMPTY,
@@ -29,7 +30,7 @@ import {
   snapshotRequest,
   ttlProperty,
 } from "./commands.ts"
-import { type CloneCloseOptions, codec, ENTRY_CHARGE, lingerOf, maxBytes, maxKeys, security } from "./options.ts"
+import { codec, ENTRY_CHARGE, maxBytes, maxKeys } from "./options.ts"
 import { portsOf } from "./ports.ts"
 import { type CloneLossReason, Session } from "./session.ts"
 import { kept } from "./table.ts"
@@ -67,7 +68,7 @@ const SETTINGS: Settings<CloneClientOptions<unknown>> = {
   maxKeys,
   maxBytes,
   maxPending: whole("changes", 1000, 1),
-  security,
+  security: securitySetting,
 }
 
 /** How one change is made. */
@@ -218,7 +219,7 @@ export class CloneClient<T> implements AsyncDisposable {
     if (this.synchronized) return
     const late = new AbortController()
     const aborted = (): void => late.abort()
-    const timer = timeout < 0 ? undefined : setTimeout(aborted, timeout)
+    const timer = timeout < 0 ? undefined : setTimeout(aborted, Math.min(timeout, LONGEST))
     const forgo = onAbort(signal, aborted)
     try {
       await this.events.once("synchronized", { signal: late.signal })
@@ -303,7 +304,7 @@ export class CloneClient<T> implements AsyncDisposable {
    *
    * @throws OptionError
    */
-  close(options?: CloneCloseOptions): Promise<void> {
+  close(options?: LingerOptions): Promise<void> {
     const linger = lingerOf(options)
     this.#closing ??= this.#close(linger)
     return this.#closing
@@ -358,7 +359,7 @@ export class CloneClient<T> implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const late = (): void =>
         pending.settle(new TimeoutError(`No server has published the change of ${key} within ${timeout} ms`))
-      const timer = timeout < 0 ? undefined : setTimeout(late, Math.min(timeout, 2_147_483_647))
+      const timer = timeout < 0 ? undefined : setTimeout(late, Math.min(timeout, LONGEST))
       const pending: Pending = {
         key,
         frames: itemFrames({ key, sequence: 0, uuid, properties, value }),
@@ -510,13 +511,10 @@ export class CloneClient<T> implements AsyncDisposable {
 
   async #close(linger: number): Promise<void> {
     if (this.#pending.size > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, linger)
-        this.#settled = () => {
-          clearTimeout(timer)
-          resolve()
-        }
+      const settled = new Promise<void>((resolve) => {
+        this.#settled = resolve
       })
+      await within(linger, settled)
     }
     for (const pending of [...this.#pending.values()]) pending.settle(new ClosedError("The client was closed"))
     clearInterval(this.#ticker)

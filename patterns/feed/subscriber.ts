@@ -12,6 +12,7 @@ import {
   type WaitOptions,
 } from "brokerless"
 import { onAbort } from "../aborts.ts"
+import { LONGEST } from "../closing.ts"
 import { Emitter } from "../emitter.ts"
 import { settle } from "../settings.ts"
 import { decodeHeartbeat, type Heartbeat } from "./heartbeat.ts"
@@ -201,7 +202,9 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
     const abort = (): void => end.abort(new AbortError(signal?.reason))
     const close = giveUp(new ClosedError("The subscriber was closed before it was ready"))
     const timer =
-      timeout < 0 ? undefined : setTimeout(giveUp(new TimeoutError(`Not ready within ${timeout} ms`)), timeout)
+      timeout < 0
+        ? undefined
+        : setTimeout(giveUp(new TimeoutError(`Not ready within ${timeout} ms`)), Math.min(timeout, LONGEST))
     const forgo = [onAbort(signal, abort), onAbort(this.#closed.signal, close)]
     if (signal?.aborted) abort()
     try {
