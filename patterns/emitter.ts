@@ -2,6 +2,7 @@
 // Nothing is gathered that nobody listens to; no listener can disturb the pattern or another listener.
 
 import { AbortError, ClosedError, OptionError } from "brokerless"
+import { onAbort } from "./aborts.ts"
 
 /** Events by type: what each carries besides its `type`. */
 export type EventMap = { readonly [type: string]: object }
@@ -61,7 +62,7 @@ export class Emitter<Map extends EventMap> {
       const settle = (): void => {
         remove()
         this.#onClose.delete(closed)
-        signal?.removeEventListener("abort", aborted)
+        forgo()
       }
       const closed = (): void => {
         settle()
@@ -76,7 +77,7 @@ export class Emitter<Map extends EventMap> {
         resolve(event)
       })
       this.#onClose.add(closed)
-      signal?.addEventListener("abort", aborted)
+      const forgo = onAbort(signal, aborted)
     })
   }
 

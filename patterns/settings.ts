@@ -1,7 +1,7 @@
 // How the options of a pattern are checked: one row each, with what is accepted and the default. A pattern's options
 // are given to its constructor, checked at once, and wrong ones name themselves, as those of a socket do.
 
-import { OptionError } from "brokerless"
+import { OptionError, type Security } from "brokerless"
 
 /** One option: what is accepted, in words; whether a value is; and what holds when none is given. */
 export interface Setting<Value> {
@@ -48,6 +48,13 @@ export function oneOf<Word extends string>(words: readonly Word[], fallback: Wor
     test: (value) => words.includes(value as Word),
     default: fallback,
   }
+}
+
+/** What proves who this side is, or says who may come in; the socket checks it itself. */
+export const securitySetting: Setting<Security | undefined> = {
+  accepts: "what plain(), curve() and their like make",
+  test: (value) => typeof (value as Security | null)?.create === "function",
+  default: undefined,
 }
 
 /**

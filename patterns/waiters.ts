@@ -1,6 +1,7 @@
 // Calls that wait, in order, each for no longer than it likes.
 
 import { AbortError, TimeoutError } from "brokerless"
+import { onAbort } from "./aborts.ts"
 import { LONGEST } from "./closing.ts"
 
 /** One call that waits. */
@@ -25,14 +26,12 @@ export class Waiters<Item, Result> {
       const aborted = (): void => this.fail(waiter, new AbortError(signal?.reason))
       const timedOut = (): void => this.fail(waiter, new TimeoutError(`${what} for ${timeout} ms`))
       const timer = timeout < 0 ? undefined : setTimeout(timedOut, Math.min(timeout, LONGEST))
-      // One signal may end any number of calls; each listens to one of its own.
-      const own = signal === undefined ? undefined : AbortSignal.any([signal])
+      const forgo = onAbort(signal, aborted)
       const release = (): void => {
         clearTimeout(timer)
-        own?.removeEventListener("abort", aborted)
+        forgo()
       }
       const waiter: Waiter<Item, Result> = { item, resolve, reject, release }
-      own?.addEventListener("abort", aborted, { once: true })
       this.#waiting.add(waiter)
       this.#byItem.set(item, waiter)
     })

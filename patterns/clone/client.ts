@@ -15,8 +15,10 @@ import {
   StateError,
   TimeoutError,
 } from "brokerless"
+import { onAbort } from "../aborts.ts"
+import { type LingerOptions, LONGEST, lingerOf, within } from "../closing.ts"
 import { Emitter } from "../emitter.ts"
-import { type Settings, settle, whole } from "../settings.ts"
+import { type Settings, securitySetting, settle, whole } from "../settings.ts"
 import { Changes, type CloneChange } from "./changes.ts"
 import {
   EMPTY,
@@ -28,10 +30,10 @@ import {
   snapshotRequest,
   ttlProperty,
 } from "./commands.ts"
-import { type CloneCloseOptions, codec, ENTRY_CHARGE, lingerOf, maxBytes, maxKeys, security } from "./options.ts"
+import { Copy, type Held } from "./copy.ts"
+import { codec, maxBytes, maxKeys } from "./options.ts"
 import { portsOf } from "./ports.ts"
 import { type CloneLossReason, Session } from "./session.ts"
-import { kept } from "./table.ts"
 import { Uplink } from "./uplink.ts"
 
 /** Options of a {@link CloneClient}. */
@@ -66,7 +68,7 @@ const SETTINGS: Settings<CloneClientOptions<unknown>> = {
   maxKeys,
   maxBytes,
   maxPending: whole("changes", 1000, 1),
-  security,
+  security: securitySetting,
 }
 
 /** How one change is made. */
@@ -121,13 +123,6 @@ export interface CloneClientStats {
 /** Before a server that has let go of us is asked again, in ms, at most. */
 const PAUSE = 100
 
-interface Held<T> {
-  readonly value: T
-  /** As it came: what has not changed is no change. */
-  readonly octets: Frame
-  readonly bytes: number
-}
-
 interface Pending {
   readonly key: string
   readonly frames: readonly FrameLike[]
@@ -155,11 +150,7 @@ export class CloneClient<T> implements AsyncDisposable {
   readonly #subtree: string
   readonly #pending = new Map<string, Pending>()
   readonly #changes = new Set<Changes<T>>()
-  #entries = new Map<string, Held<T>>()
-  /** The bytes of what there is, and of what a snapshot is becoming. */
-  #bytes = 0
-  #staging = new Map<string, Held<T>>()
-  #stagingBytes = 0
+  readonly #copy: Copy<T>
   #servers: readonly string[] = []
   #server = 0
   #session: Session | undefined
@@ -175,6 +166,18 @@ export class CloneClient<T> implements AsyncDisposable {
     this.#settings = settle("CloneClient", SETTINGS, options as unknown as CloneClientOptions<unknown>)
     this.#codec = this.#settings.codec as unknown as Codec<T>
     this.#subtree = this.#settings.subtree
+    const { maxBytes, maxKeys } = this.#settings
+    this.#copy = new Copy<T>({
+      codec: this.#codec,
+      maxBytes,
+      maxKeys,
+      changed: (key, former, held) => this.#tell(key, former, held),
+      refused: (key, limit) => {
+        this.#counts.refused++
+        this.events.emit("refused", { key, limit })
+      },
+      invalid: (key, error) => this.#invalid(key, error),
+    })
   }
 
   /**
@@ -217,8 +220,8 @@ export class CloneClient<T> implements AsyncDisposable {
     if (this.synchronized) return
     const late = new AbortController()
     const aborted = (): void => late.abort()
-    const timer = timeout < 0 ? undefined : setTimeout(aborted, timeout)
-    signal?.addEventListener("abort", aborted)
+    const timer = timeout < 0 ? undefined : setTimeout(aborted, Math.min(timeout, LONGEST))
+    const forgo = onAbort(signal, aborted)
     try {
       await this.events.once("synchronized", { signal: late.signal })
     } catch (error) {
@@ -227,31 +230,31 @@ export class CloneClient<T> implements AsyncDisposable {
       throw new TimeoutError(`No server has sent its table within ${timeout} ms`)
     } finally {
       clearTimeout(timer)
-      signal?.removeEventListener("abort", aborted)
+      forgo()
     }
   }
 
   /** The value at a key, as the server last said. */
   get(key: string): T | undefined {
-    return this.#entries.get(key)?.value
+    return this.#copy.entries.get(key)?.value
   }
 
   has(key: string): boolean {
-    return this.#entries.has(key)
+    return this.#copy.entries.has(key)
   }
 
   /** How many keys there are. */
   get size(): number {
-    return this.#entries.size
+    return this.#copy.entries.size
   }
 
   keys(): IterableIterator<string> {
-    return this.#entries.keys()
+    return this.#copy.entries.keys()
   }
 
   /** Keys and values; only those whose key begins with `subtree`, if that is given. */
   *entries(subtree: string = ""): IterableIterator<[key: string, value: T]> {
-    for (const [key, { value }] of this.#entries) if (key.startsWith(subtree)) yield [key, value]
+    for (const [key, { value }] of this.#copy.entries) if (key.startsWith(subtree)) yield [key, value]
   }
 
   [Symbol.iterator](): IterableIterator<[key: string, value: T]> {
@@ -288,7 +291,7 @@ export class CloneClient<T> implements AsyncDisposable {
    */
   changes(): AsyncIterableIterator<CloneChange<T>, undefined> {
     const changes = new Changes<T>(
-      (key) => this.#entries.get(key),
+      (key) => this.#copy.entries.get(key),
       (left) => this.#changes.delete(left),
     )
     if (this.closed) changes.end()
@@ -302,7 +305,7 @@ export class CloneClient<T> implements AsyncDisposable {
    *
    * @throws OptionError
    */
-  close(options?: CloneCloseOptions): Promise<void> {
+  close(options?: LingerOptions): Promise<void> {
     const linger = lingerOf(options)
     this.#closing ??= this.#close(linger)
     return this.#closing
@@ -318,7 +321,7 @@ export class CloneClient<T> implements AsyncDisposable {
   }
 
   get stats(): CloneClientStats {
-    return { ...this.#counts, keys: this.#entries.size, bytes: this.#bytes, pending: this.#pending.size }
+    return { ...this.#counts, keys: this.size, bytes: this.#copy.bytes, pending: this.#pending.size }
   }
 
   #checkKey(key: string): void {
@@ -355,10 +358,9 @@ export class CloneClient<T> implements AsyncDisposable {
     const uuid = randomBytes(16)
     const id = uuid.toString("latin1")
     return new Promise((resolve, reject) => {
-      const aborted = (): void => pending.settle(new AbortError(signal?.reason))
       const late = (): void =>
         pending.settle(new TimeoutError(`No server has published the change of ${key} within ${timeout} ms`))
-      const timer = timeout < 0 ? undefined : setTimeout(late, Math.min(timeout, 2_147_483_647))
+      const timer = timeout < 0 ? undefined : setTimeout(late, Math.min(timeout, LONGEST))
       const pending: Pending = {
         key,
         frames: itemFrames({ key, sequence: 0, uuid, properties, value }),
@@ -366,13 +368,13 @@ export class CloneClient<T> implements AsyncDisposable {
         settle: (error) => {
           if (!this.#pending.delete(id)) return
           clearTimeout(timer)
-          signal?.removeEventListener("abort", aborted)
+          forgo()
           if (error === undefined) resolve()
           else reject(error)
           if (this.#pending.size === 0) this.#settled()
         },
       }
-      signal?.addEventListener("abort", aborted)
+      const forgo = onAbort(signal, () => pending.settle(new AbortError(signal?.reason)))
       this.#pending.set(id, pending)
       // While there is no table its echo could not be told from what a snapshot brings.
       if (this.synchronized) this.#send(id, pending)
@@ -401,11 +403,8 @@ export class CloneClient<T> implements AsyncDisposable {
       patience: Math.floor(serverTimeout / 3),
       maxKeys,
       maxBytes,
-      begin: () => {
-        this.#staging = new Map()
-        this.#stagingBytes = 0
-      },
-      item: (item) => this.#stage(item),
+      begin: () => this.#copy.begin(),
+      item: (item) => this.#copy.stage(item),
       complete: () => this.#complete(endpoint),
       update: (item) => this.#update(item),
       invalid: () => this.#invalid(undefined, undefined),
@@ -414,65 +413,25 @@ export class CloneClient<T> implements AsyncDisposable {
     this.#session = session
   }
 
-  #stage(item: Item): void {
-    const former = this.#staging.get(item.key)
-    const held = this.#hold(item, this.#staging.size, this.#stagingBytes, former)
-    this.#stagingBytes += (held?.bytes ?? 0) - (former?.bytes ?? 0)
-    if (held === undefined) this.#staging.delete(item.key)
-    else this.#staging.set(item.key, held)
-  }
-
   /** What a snapshot says is all there is. */
   #complete(endpoint: string): void {
-    const former = this.#entries
-    this.#entries = this.#staging
-    this.#bytes = this.#stagingBytes
-    this.#staging = new Map()
     this.#counts.snapshots++
-    for (const [key, held] of former) if (!this.#entries.has(key)) this.#tell(key, held, undefined)
-    for (const [key, held] of this.#entries) this.#tell(key, former.get(key), held)
+    this.#copy.adopt()
     // What has not been heard of may not have arrived; a server knows what it has made already.
     queueMicrotask(() => {
       if (this.endpoint !== endpoint || !this.synchronized) return
       for (const [id, pending] of this.#pending) this.#send(id, pending)
-      this.events.emit("synchronized", { endpoint, keys: this.#entries.size })
+      this.events.emit("synchronized", { endpoint, keys: this.size })
     })
   }
 
   #update(item: Item): void {
     this.#counts.updates++
-    const { key } = item
-    const former = this.#entries.get(key)
-    const held = item.value.length === 0 ? undefined : this.#hold(item, this.#entries.size, this.#bytes, former)
-    this.#bytes += (held?.bytes ?? 0) - (former?.bytes ?? 0)
-    if (held === undefined) this.#entries.delete(key)
-    else this.#entries.set(key, held)
-    this.#tell(key, former, held)
+    this.#copy.update(item)
     if (item.uuid.length === 16) this.#pending.get(item.uuid.toString("latin1"))?.settle()
   }
 
-  /** What is to be kept of an item, or nothing if that cannot be. */
-  #hold({ key, value }: Item, keys: number, bytes: number, former: Held<T> | undefined): Held<T> | undefined {
-    const size = Buffer.byteLength(key) + value.length + ENTRY_CHARGE
-    const { maxBytes, maxKeys } = this.#settings
-    const full = former === undefined && keys >= maxKeys
-    if (full || bytes - (former?.bytes ?? 0) + size > maxBytes) {
-      this.#counts.refused++
-      this.events.emit("refused", { key, limit: full ? "maxKeys" : "maxBytes" })
-      return undefined
-    }
-    if (former?.octets.equals(value)) return former
-    const octets = kept(value)
-    try {
-      return { value: this.#codec.decode(octets), octets, bytes: size }
-    } catch (error) {
-      this.#invalid(key, new CodecError("The codec could not decode a value", { cause: error }))
-      return undefined
-    }
-  }
-
   #tell(key: string, former: Held<T> | undefined, held: Held<T> | undefined): void {
-    if (held === former || (held !== undefined && former?.octets.equals(held.octets))) return
     for (const changes of this.#changes) changes.changed(key, former !== undefined)
     if (held !== undefined) this.events.emit("update", { key, value: held.value, former: former?.value })
     else if (former !== undefined) this.events.emit("delete", { key, former: former.value })
@@ -510,13 +469,10 @@ export class CloneClient<T> implements AsyncDisposable {
 
   async #close(linger: number): Promise<void> {
     if (this.#pending.size > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, linger)
-        this.#settled = () => {
-          clearTimeout(timer)
-          resolve()
-        }
+      const settled = new Promise<void>((resolve) => {
+        this.#settled = resolve
       })
+      await within(linger, settled)
     }
     for (const pending of [...this.#pending.values()]) pending.settle(new ClosedError("The client was closed"))
     clearInterval(this.#ticker)

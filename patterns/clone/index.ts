@@ -7,6 +7,7 @@
  * @module brokerless/patterns/clone
  */
 
+export type { LingerOptions } from "../closing.ts"
 export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export type { CloneChange } from "./changes.ts"
 export {
@@ -18,7 +19,6 @@ export {
   type CloneSetOptions,
 } from "./client.ts"
 export type { CloneServerRole, CloneServerState } from "./commands.ts"
-export type { CloneCloseOptions } from "./options.ts"
 export { CloneServer, type CloneServerEvents, type CloneServerOptions, type CloneServerStats } from "./server.ts"
 export type { CloneLossReason } from "./session.ts"
 export type { CloneRefusal } from "./table.ts"

@@ -13,8 +13,9 @@ import {
   Subscriber,
   XPublisher,
 } from "brokerless"
+import { type LingerOptions, lingerOf } from "../closing.ts"
 import { Emitter } from "../emitter.ts"
-import { name, oneOf, type Settings, settle, whole } from "../settings.ts"
+import { name, oneOf, type Settings, securitySetting, settle, whole } from "../settings.ts"
 import {
   type CloneServerRole,
   type CloneServerState,
@@ -28,7 +29,7 @@ import {
   stateAnswer,
   ttlOf,
 } from "./commands.ts"
-import { type CloneCloseOptions, lingerOf, maxBytes, maxKeys, maxValueBytes, security } from "./options.ts"
+import { maxBytes, maxKeys, maxValueBytes } from "./options.ts"
 import { next, Watch } from "./pair.ts"
 import { chosenPorts, isWildcard, type Ports, portsOf } from "./ports.ts"
 import { RecentIds } from "./recent-ids.ts"
@@ -95,8 +96,8 @@ const SETTINGS: Settings<CloneServerOptions> = {
   maxSnapshots: whole("snapshots", 8, 1),
   maxAskers: whole("clients", 10_000, 1),
   snapshotTimeout: whole("ms", 10_000, 1, 2_147_483_647),
-  security,
-  peerSecurity: security,
+  security: securitySetting,
+  peerSecurity: securitySetting,
 }
 
 /** Counters of a server, at the moment at which they were read. */
@@ -241,7 +242,7 @@ export class CloneServer implements AsyncDisposable {
   }
 
   /** Hears nobody any more, sends what is published for up to `linger` ms, and closes. @throws OptionError */
-  close(options?: CloneCloseOptions): Promise<void> {
+  close(options?: LingerOptions): Promise<void> {
     const linger = lingerOf(options)
     this.#closing ??= this.#close(linger)
     return this.#closing

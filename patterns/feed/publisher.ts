@@ -3,6 +3,7 @@
 
 import { createHash, randomBytes } from "node:crypto"
 import {
+  AbortError,
   ClosedError,
   type CloseOptions,
   type Codec,
@@ -15,6 +16,7 @@ import {
   type WaitOptions,
   XPublisher,
 } from "brokerless"
+import { onAbort } from "../aborts.ts"
 import { Emitter } from "../emitter.ts"
 import { settle } from "../settings.ts"
 import { encodeHeartbeat } from "./heartbeat.ts"
@@ -77,6 +79,8 @@ export class FeedPublisher<T = FrameLike> implements AsyncDisposable {
   #published = 0
   #invalid = 0
   #closing: Promise<void> | undefined
+  /** Takes back what was asked of the signal. */
+  #forgo: () => void = () => {}
 
   /** @throws OptionError for an option that does not exist or is not accepted */
   constructor(...[options]: FeedPublisherArguments<T>) {
@@ -114,7 +118,7 @@ export class FeedPublisher<T = FrameLike> implements AsyncDisposable {
     void this.#listen()
     void this.#recovery.serve((message) => this.#service.answer(message), { concurrency: ANSWERING }).catch(() => {})
     if (signal?.aborted) void this.close()
-    else signal?.addEventListener("abort", () => void this.close(), { once: true })
+    else this.#forgo = onAbort(signal, () => void this.close())
   }
 
   /** The id of this epoch, in hexadecimal digits: a numbering from the first update on. */
@@ -164,32 +168,36 @@ export class FeedPublisher<T = FrameLike> implements AsyncDisposable {
    * Sets the value of a topic. The update is numbered at once, in the order of the calls; the promise resolves when it
    * is on its way. What the value becomes as a frame belongs to the publisher afterwards.
    *
+   * With overflow `"wait"` it waits for the slowest subscriber; `options` bound that. Who gives up has published all
+   * the same: the update has its number, and subscribers get it from the history.
+   *
    * @throws MessageError for a topic that is not 1 to 1024 octets of text; CodecError; FeedLimitError if the feed has
-   * `maxTopics` already; ClosedError (as rejections); then nothing is published
+   * `maxTopics` already; AbortError for a signal that is aborted already; ClosedError (as rejections); then nothing is
+   * published. TimeoutError, AbortError when the wait is given up
    */
-  publish(topic: string, value: T): Promise<void> {
+  publish(topic: string, value: T, options?: WaitOptions): Promise<void> {
     try {
-      this.#check(topic)
+      this.#check(topic, options)
       const payload = this.#encode(value)
       if (!this.#ledger.has(topic) && this.#ledger.living >= this.#options.maxTopics) {
         throw new FeedLimitError("maxTopics", `The feed has ${this.#options.maxTopics} topics already (maxTopics)`)
       }
-      return this.#send(topic, payload)
+      return this.#send(topic, payload, options)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
   /**
-   * Deletes a topic; subscribers are told.
+   * Deletes a topic; subscribers are told. Waits as `publish` does.
    *
    * @returns whether it had a value
-   * @throws MessageError for a topic that cannot be one; ClosedError (as rejections)
+   * @throws MessageError for a topic that cannot be one; TimeoutError, AbortError, ClosedError (as rejections)
    */
-  async delete(topic: string): Promise<boolean> {
-    this.#check(topic)
+  async delete(topic: string, options?: WaitOptions): Promise<boolean> {
+    this.#check(topic, options)
     if (!this.#ledger.has(topic)) return false
-    await this.#send(topic, undefined)
+    await this.#send(topic, undefined, options)
     return true
   }
 
@@ -245,14 +253,16 @@ export class FeedPublisher<T = FrameLike> implements AsyncDisposable {
   }
 
   async #close(options: CloseOptions): Promise<void> {
+    this.#forgo()
     clearInterval(this.#beating)
     this.#beat(true)
     await Promise.all([this.#updates.close(options), this.#recovery.close(options)])
     this.events.close()
   }
 
-  #check(topic: string): void {
+  #check(topic: string, options: WaitOptions | undefined): void {
     if (this.#closing !== undefined) throw new ClosedError("The publisher is closed")
+    if (options?.signal?.aborted) throw new AbortError(options.signal.reason)
     if (!this.#ledger.knows(topic)) checkTopic(topic)
     if (this.#ledger.sequence === MAX_SEQUENCE) throw new StateError("This epoch has no numbers left")
   }
@@ -267,13 +277,13 @@ export class FeedPublisher<T = FrameLike> implements AsyncDisposable {
     }
   }
 
-  #send(topic: string, payload: Buffer | undefined): Promise<void> {
+  #send(topic: string, payload: Buffer | undefined, options: WaitOptions | undefined): Promise<void> {
     const entry = this.#ledger.add(topic, payload)
     this.#interests.touched(entry.owner)
     this.#published++
     const header = encodeHeader(this.#epoch, entry)
     const { frame } = entry.owner
-    return this.#updates.send(payload === undefined ? [frame, header] : [frame, header, payload])
+    return this.#updates.send(payload === undefined ? [frame, header] : [frame, header, payload], options)
   }
 
   /** Subscriptions come as messages; some of them say what their sender is interested in. */

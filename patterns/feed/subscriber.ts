@@ -11,6 +11,8 @@ import {
   TimeoutError,
   type WaitOptions,
 } from "brokerless"
+import { onAbort } from "../aborts.ts"
+import { LONGEST } from "../closing.ts"
 import { Emitter } from "../emitter.ts"
 import { settle } from "../settings.ts"
 import { decodeHeartbeat, type Heartbeat } from "./heartbeat.ts"
@@ -63,6 +65,8 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
   #epochs = 0
   #failovers = 0
   #closing: Promise<void> | undefined
+  /** Takes back what was asked of the signal. */
+  #forgo: () => void = () => {}
 
   /** @throws OptionError for an option that does not exist or is not accepted; EndpointError */
   constructor(...[options]: FeedSubscriberArguments<T>) {
@@ -97,7 +101,7 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
     for (const source of this.#sources) void this.#listen(source)
     const { signal } = settled
     if (signal?.aborted) void this.close()
-    else signal?.addEventListener("abort", () => void this.close(), { once: true })
+    else this.#forgo = onAbort(signal, () => void this.close())
   }
 
   /** The id of the epoch that is followed, in hexadecimal digits; undefined before the first one. */
@@ -198,16 +202,16 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
     const abort = (): void => end.abort(new AbortError(signal?.reason))
     const close = giveUp(new ClosedError("The subscriber was closed before it was ready"))
     const timer =
-      timeout < 0 ? undefined : setTimeout(giveUp(new TimeoutError(`Not ready within ${timeout} ms`)), timeout)
-    signal?.addEventListener("abort", abort)
-    this.#closed.signal.addEventListener("abort", close)
+      timeout < 0
+        ? undefined
+        : setTimeout(giveUp(new TimeoutError(`Not ready within ${timeout} ms`)), Math.min(timeout, LONGEST))
+    const forgo = [onAbort(signal, abort), onAbort(this.#closed.signal, close)]
     if (signal?.aborted) abort()
     try {
       await this.#recoverer.untilComplete(end.signal)
     } finally {
       clearTimeout(timer)
-      signal?.removeEventListener("abort", abort)
-      this.#closed.signal.removeEventListener("abort", close)
+      for (const each of forgo) each()
     }
   }
 
@@ -241,6 +245,7 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
   }
 
   async #close(): Promise<void> {
+    this.#forgo()
     clearInterval(this.#watch)
     this.#closed.abort(new ClosedError("The subscriber is closed"))
     for (const queue of this.#queues) {

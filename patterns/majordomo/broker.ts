@@ -2,8 +2,9 @@
 // workers alike; every command is dealt with at once and in the order in which it came.
 
 import { ClosedError, type Frame, type FrameLike, type Peer, Router, type Security, UnreachableError } from "brokerless"
+import { type LingerOptions, lingerOf, within } from "../closing.ts"
 import { Emitter } from "../emitter.ts"
-import { type Settings, settle, whole } from "../settings.ts"
+import { type Settings, securitySetting, settle, whole } from "../settings.ts"
 import type {
   MajordomoAnswerDropReason,
   MajordomoBrokerEvents,
@@ -22,7 +23,7 @@ import {
   RESERVED,
   readCommand,
 } from "./commands.ts"
-import { heartbeatInterval, lingerOf, liveness, type MajordomoCloseOptions, security } from "./options.ts"
+import { heartbeatInterval, liveness } from "./options.ts"
 import { type HeldRequest, type KnownWorker, Service } from "./service.ts"
 
 /** Options of a {@link MajordomoBroker}. */
@@ -53,7 +54,7 @@ const SETTINGS: Settings<MajordomoBrokerOptions> = {
   maxWaiting: whole("requests", 1000, 1),
   maxBytes: whole("bytes", 256 * 1024 * 1024, 1),
   maxServices: whole("services", 1000, 1),
-  security,
+  security: securitySetting,
 }
 
 /** Who may come to an endpoint. */
@@ -134,7 +135,7 @@ export class MajordomoBroker implements AsyncDisposable {
    *
    * @throws OptionError
    */
-  close(options?: MajordomoCloseOptions): Promise<void> {
+  close(options?: LingerOptions): Promise<void> {
     const linger = lingerOf(options)
     this.#closing ??= this.#close(linger)
     return this.#closing
@@ -472,15 +473,12 @@ export class MajordomoBroker implements AsyncDisposable {
   }
 
   async #close(linger: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, linger)
-      this.#idle = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-      // In a later turn, when `closed` says so.
-      queueMicrotask(() => this.#checkIdle())
+    const idle = new Promise<void>((resolve) => {
+      this.#idle = resolve
     })
+    // In a later turn, when `closed` says so.
+    queueMicrotask(() => this.#checkIdle())
+    await within(linger, idle)
     clearInterval(this.#ticker)
     for (const service of this.#services.values()) {
       for (const request of service.requests()) this.#discard(request, "closed")

@@ -16,21 +16,14 @@ import {
   TimeoutError,
   UnreachableError,
 } from "brokerless"
+import { onAbort } from "../aborts.ts"
+import { type LingerOptions, lingerOf, within } from "../closing.ts"
 import { Emitter } from "../emitter.ts"
-import { type Settings, settle, whole } from "../settings.ts"
-import { type Body, bodyOf } from "./body.ts"
+import { codecSetting, type Payload, payloadOf } from "../payload.ts"
+import { type Settings, securitySetting, settle, whole } from "../settings.ts"
 import { type Answer, readAnswer, requestOf } from "./commands.ts"
 import { Lane } from "./lane.ts"
-import {
-  checkNumber,
-  checkService,
-  checkSignal,
-  codec,
-  lingerOf,
-  type MajordomoCloseOptions,
-  security,
-  within,
-} from "./options.ts"
+import { checkNumber, checkService, checkSignal } from "./options.ts"
 
 /** Options of a {@link MajordomoClient}, besides the codec. */
 export interface MajordomoClientOptions {
@@ -51,13 +44,13 @@ export interface MajordomoClientOptions {
 type AllOptions = MajordomoClientOptions & { readonly codec?: Codec<never, unknown> | undefined }
 
 const SETTINGS: Settings<AllOptions> = {
-  codec,
+  codec: codecSetting,
   timeout: whole("ms", 5000, -1, 2_147_483_647),
   retries: whole("attempts", 2),
   maxInFlight: whole("requests", 64, 1, 10_000),
   maxWaiting: whole("requests", 1000),
   prefetch: whole("messages", 100, 1),
-  security,
+  security: securitySetting,
 }
 
 /** How one request is made; what is not said here, the client's own options say. */
@@ -119,7 +112,7 @@ export class MajordomoClient<S = MessageLike, R = Same<MessageLike, S, Message, 
   /** What happens to it, as it happens. */
   readonly events: Emitter<MajordomoClientEvents> = new Emitter<MajordomoClientEvents>(["retry", "invalid"])
   readonly #settings: ReturnType<typeof settle<AllOptions>>
-  readonly #body: Body<S, R>
+  readonly #payload: Payload<S, R>
   readonly #idle: Lane[] = []
   readonly #busy = new Set<Lane>()
   readonly #waiters = new Set<Waiter>()
@@ -133,7 +126,7 @@ export class MajordomoClient<S = MessageLike, R = Same<MessageLike, S, Message, 
   /** @throws OptionError */
   constructor(...[options]: SocketArguments<S, R, MajordomoClientOptions, MajordomoClientOptions>) {
     this.#settings = settle("MajordomoClient", SETTINGS, options as AllOptions | undefined)
-    this.#body = bodyOf(this.#settings.codec as unknown as Codec<S, R> | undefined)
+    this.#payload = payloadOf<S, R>(this.#settings.codec)
   }
 
   /**
@@ -158,13 +151,13 @@ export class MajordomoClient<S = MessageLike, R = Same<MessageLike, S, Message, 
    * rejections)
    */
   async request(service: string, request: S, options?: MajordomoCallOptions): Promise<R> {
-    const parts = this.#exchange(this.#call(service, this.#body.encode(request), options, true))
+    const parts = this.#exchange(this.#call(service, this.#payload.encode(request), options, true))
     let last: Message | undefined
     for (;;) {
       const { value, done } = await parts.next()
       // A FINAL without a value ends an answer whose last value was a PARTIAL.
       if (!done || last === undefined || !isEmpty(value)) last = value
-      if (done) return this.#body.decode(last)
+      if (done) return this.#payload.decode(last)
     }
   }
 
@@ -177,7 +170,7 @@ export class MajordomoClient<S = MessageLike, R = Same<MessageLike, S, Message, 
    * AbortError, CodecError from the loop
    */
   stream(service: string, request: S, options?: MajordomoCallOptions): AsyncGenerator<R, void, undefined> {
-    return this.#values(this.#call(service, this.#body.encode(request), options, false))
+    return this.#values(this.#call(service, this.#payload.encode(request), options, false))
   }
 
   /**
@@ -199,7 +192,7 @@ export class MajordomoClient<S = MessageLike, R = Same<MessageLike, S, Message, 
    *
    * @throws OptionError
    */
-  close(options?: MajordomoCloseOptions): Promise<void> {
+  close(options?: LingerOptions): Promise<void> {
     const linger = lingerOf(options)
     this.#closing ??= this.#close(linger)
     return this.#closing
@@ -234,7 +227,7 @@ export class MajordomoClient<S = MessageLike, R = Same<MessageLike, S, Message, 
     try {
       for (;;) {
         const { value, done } = await parts.next()
-        if (!done || !isEmpty(value)) yield this.#body.decode(value)
+        if (!done || !isEmpty(value)) yield this.#payload.decode(value)
         if (done) return
       }
     } finally {
@@ -313,20 +306,19 @@ export class MajordomoClient<S = MessageLike, R = Same<MessageLike, S, Message, 
       throw new StateError(`${maxWaiting} requests wait already for one of ${maxInFlight} sockets (maxWaiting)`)
     }
     let waiter: Waiter | undefined
-    let aborted: (() => void) | undefined
+    let forgo = (): void => {}
     try {
       return await new Promise<Lane>((resolve, reject) => {
         waiter = { resolve, reject }
         this.#waiters.add(waiter)
-        aborted = () => {
+        forgo = onAbort(signal, () => {
           this.#waiters.delete(waiter as Waiter)
           reject(new AbortError(signal?.reason))
-        }
-        signal?.addEventListener("abort", aborted)
+        })
       })
     } finally {
       this.#waiters.delete(waiter as Waiter)
-      if (aborted !== undefined) signal?.removeEventListener("abort", aborted)
+      forgo()
     }
   }
 
@@ -356,7 +348,7 @@ export class MajordomoClient<S = MessageLike, R = Same<MessageLike, S, Message, 
       const drained = new Promise<void>((resolve) => {
         this.#drained = resolve
       })
-      await within(drained, linger)
+      await within(linger, drained)
     }
     this.#over = true
     for (const waiter of this.#waiters) waiter.reject(new ClosedError("The client was closed"))

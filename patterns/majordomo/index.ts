@@ -7,6 +7,7 @@
  * @module brokerless/patterns/majordomo
  */
 
+export type { LingerOptions } from "../closing.ts"
 export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export { MajordomoBroker, type MajordomoBrokerOptions, type MajordomoRole } from "./broker.ts"
 export type {
@@ -25,7 +26,6 @@ export {
   type MajordomoClientStats,
 } from "./client.ts"
 export type { MajordomoEndReason } from "./conversation.ts"
-export type { MajordomoCloseOptions } from "./options.ts"
 export {
   type MajordomoResults,
   type MajordomoTaskContext,

@@ -13,21 +13,13 @@ import {
   type SocketArguments,
   StateError,
 } from "brokerless"
+import { type LingerOptions, lingerOf, within } from "../closing.ts"
 import { Emitter } from "../emitter.ts"
-import { type Settings, settle, whole } from "../settings.ts"
-import { type Body, bodyOf } from "./body.ts"
+import { codecSetting, type Payload, payloadOf } from "../payload.ts"
+import { type Settings, securitySetting, settle, whole } from "../settings.ts"
 import { EMPTY, resultFor } from "./commands.ts"
 import { Conversation, type MajordomoEndReason } from "./conversation.ts"
-import {
-  checkService,
-  codec,
-  heartbeatInterval,
-  lingerOf,
-  liveness,
-  type MajordomoCloseOptions,
-  security,
-  within,
-} from "./options.ts"
+import { checkService, heartbeatInterval, liveness } from "./options.ts"
 
 /** What a handler is told besides the task. */
 export interface MajordomoTaskContext {
@@ -44,7 +36,7 @@ export type MajordomoTaskHandler<Task, Result> = (
   context: MajordomoTaskContext,
 ) => Result | MajordomoResults<Result> | Promise<Result | MajordomoResults<Result>>
 
-/** MajordomoResults one after the other. */
+/** Results, one after the other. */
 // biome-ignore lint/suspicious/noConfusingVoidType: what a generator returns that has no return statement
 export type MajordomoResults<Result> = AsyncIterable<Result, Result | undefined | void>
 
@@ -72,14 +64,14 @@ export interface MajordomoWorkerOptions<Task = Message, Result = MessageLike> {
 type AllOptions = MajordomoWorkerOptions<never, unknown> & { readonly codec?: Codec<never, unknown> | undefined }
 
 const SETTINGS: Settings<AllOptions> = {
-  codec,
+  codec: codecSetting,
   onError: { accepts: "a function", test: (value) => typeof value === "function", default: undefined },
   concurrency: whole("conversations", 1, 1, 1000),
   heartbeatInterval,
   liveness,
   reconnectInterval: whole("ms", 100, 1, 3_600_000),
   reconnectMaxInterval: whole("ms", 10_000, 1, 3_600_000),
-  security,
+  security: securitySetting,
 }
 
 /** What a worker tells. */
@@ -132,7 +124,7 @@ export class MajordomoWorker<Task = Message, Result = MessageLike> implements As
   ])
   readonly #handler: MajordomoTaskHandler<Task, Result>
   readonly #settings: ReturnType<typeof settle<AllOptions>>
-  readonly #body: Body<Result, Task>
+  readonly #payload: Payload<Result, Task>
   readonly #closed = new AbortController()
   /** Those that are not over, and what is being done in them. */
   readonly #conversations = new Map<Conversation, () => Promise<void> | undefined>()
@@ -160,7 +152,7 @@ export class MajordomoWorker<Task = Message, Result = MessageLike> implements As
     this.service = service
     this.#handler = handler
     this.#settings = settle("MajordomoWorker", SETTINGS, options as AllOptions | undefined)
-    this.#body = bodyOf(this.#settings.codec as unknown as Codec<Result, Task> | undefined)
+    this.#payload = payloadOf<Result, Task>(this.#settings.codec)
   }
 
   /**
@@ -184,7 +176,7 @@ export class MajordomoWorker<Task = Message, Result = MessageLike> implements As
    *
    * @throws OptionError
    */
-  close(options?: MajordomoCloseOptions): Promise<void> {
+  close(options?: LingerOptions): Promise<void> {
     const linger = lingerOf(options)
     this.#closing ??= this.#close(linger)
     return this.#closing
@@ -217,7 +209,7 @@ export class MajordomoWorker<Task = Message, Result = MessageLike> implements As
       failures = conversation.heard ? 0 : failures + 1
       const { reconnectInterval, reconnectMaxInterval } = this.#settings
       const most = Math.min(reconnectInterval * 2 ** failures, reconnectMaxInterval)
-      await within(this.#aborted(), Math.random() * most)
+      await within(Math.random() * most, this.#aborted())
       if (this.closed) return
       conversation = this.#converse(endpoint)
     }
@@ -268,10 +260,10 @@ export class MajordomoWorker<Task = Message, Result = MessageLike> implements As
     let task: Task | undefined
     try {
       try {
-        task = this.#body.decode(frames)
+        task = this.#payload.decode(frames)
         const result = await this.#handler(task, { signal })
         if (isStream(result)) await this.#stream(conversation, client, result)
-        else await this.#finish(conversation, client, this.#body.encode(result))
+        else await this.#finish(conversation, client, this.#payload.encode(result))
       } catch (error) {
         if (signal.aborted) throw error
         await this.#fail(conversation, client, error, task)
@@ -296,10 +288,10 @@ export class MajordomoWorker<Task = Message, Result = MessageLike> implements As
         const { value, done } = await iterator.next()
         signal.throwIfAborted()
         if (done) {
-          await this.#finish(conversation, client, value === undefined ? [EMPTY] : this.#body.encode(value))
+          await this.#finish(conversation, client, value === undefined ? [EMPTY] : this.#payload.encode(value))
           return
         }
-        await conversation.send(resultFor(client, "partial", this.#body.encode(value)))
+        await conversation.send(resultFor(client, "partial", this.#payload.encode(value)))
         this.#counts.partials++
       }
     } catch (error) {
@@ -320,7 +312,7 @@ export class MajordomoWorker<Task = Message, Result = MessageLike> implements As
     this.events.emit("task:failed", { error })
     const answer = (this.#settings.onError as ((error: unknown, task?: Task) => Result) | undefined)?.(error, task)
     if (answer === undefined) conversation.end("failed")
-    else await this.#finish(conversation, client, this.#body.encode(answer))
+    else await this.#finish(conversation, client, this.#payload.encode(answer))
   }
 
   async #close(linger: number): Promise<void> {
@@ -329,7 +321,7 @@ export class MajordomoWorker<Task = Message, Result = MessageLike> implements As
     this.#closed.abort()
     // Those at work end their conversations themselves when they are done.
     for (const [conversation, task] of this.#conversations) if (task() === undefined) conversation.end("closed")
-    await within(Promise.all(this.#tasks), linger)
+    await within(linger, Promise.all(this.#tasks))
     const conversations = [...this.#conversations.keys()]
     for (const conversation of conversations) conversation.end("closed")
     await Promise.all(conversations.map(({ ended }) => ended))

@@ -6,7 +6,7 @@
 // the first merely takes long; then the first answer counts, and the other node is told that nobody waits.
 
 import { AbortError, type Codec, CodecError, type Frame, ProtocolError } from "brokerless"
-import { onAbort } from "./aborts.ts"
+import { onAbort } from "../aborts.ts"
 import { type ChoiceSetup, choose, type Obstacle } from "./choice.ts"
 import type { Contact } from "./contact.ts"
 import type { CallOptions, MeshStream } from "./contract.ts"
@@ -42,6 +42,7 @@ export interface CallKeeper {
   readonly roster: {
     offering(service: string): ReadonlySet<Contact> | undefined
     send(contact: Contact, message: readonly Frame[]): boolean
+    say(contact: Contact, message: readonly Frame[]): void
   }
   readonly stats: MeshStats
   /** Whether all places where a node may be have been tried. */
@@ -70,6 +71,8 @@ export interface CallKeeper {
 const AGAIN = 10
 /** The least wait, in ms, before it is looked again whether somebody can be asked. */
 const LATER = 50
+/** A timer later than this, in ms, says that it was this process that did not listen. */
+const OVERSLEPT = 50
 
 export class Call {
   readonly service: string
@@ -90,6 +93,7 @@ export class Call {
   #retries: number
   #pauses = 0
   #timer: NodeJS.Timeout | undefined
+  #due = 0
   #lastError: Error | undefined
   #obstacles = new Set<Obstacle>()
   /** Somebody refused for another reason than that he does not offer this. */
@@ -195,7 +199,9 @@ export class Call {
 
   #wait(ms: number): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#woken(), Math.max(0, Math.ceil(ms)))
+    const pause = Math.max(0, Math.ceil(ms))
+    this.#due = performance.now() + pause
+    this.#timer = setTimeout(() => this.#woken(), pause)
   }
 
   #woken(): void {
@@ -417,7 +423,9 @@ export class Call {
 
   #expired(): void {
     const now = performance.now()
-    if (this.#stream === undefined) for (const attempt of this.#attempts) this.#calls.failed(attempt, now)
+    // An answer may be there that we have not read yet: that is not held against whoever gave it.
+    const overslept = now - this.#due > OVERSLEPT
+    if (this.#stream === undefined && !overslept) for (const attempt of this.#attempts) this.#calls.failed(attempt, now)
     const { service, method } = this
     const asked = this.#tried.size === 0 ? "nobody could be asked" : "no answer came"
     this.fail(new DeadlineError(service, method, `${asked} by the deadline`))
@@ -445,7 +453,7 @@ export class Call {
     this.#calls.closed(attempt)
     this.#calls.undecided(attempt)
     this.#drop(attempt)
-    roster.send(attempt.contact, [header(TYPE.cancel, attempt.id)])
+    roster.say(attempt.contact, [header(TYPE.cancel, attempt.id)])
   }
 
   #drop(attempt: Attempt): void {

@@ -33,6 +33,8 @@ export class Contact {
   /** How the socket knows the peer. */
   route: Frame | undefined
   node: NodeFacts | undefined
+  /** Which version of our own description was sent over this connection. */
+  told = 0
   /** When something was heard last. */
   heard = 0
   silent = false

@@ -2,6 +2,7 @@
 // 2782), as headless services of Kubernetes have them. Looked up again and again; a look-up that fails changes nothing.
 
 import { Resolver } from "node:dns/promises"
+import { whenAwake } from "./waking-time.ts"
 
 /** What of `node:dns/promises` is used; a resolver of one's own has the same. */
 export interface MeshResolver {
@@ -102,8 +103,7 @@ function at(host: string, port: number | undefined): string {
 
 function inTime<T>(promise: Promise<T>, name: string): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${name} was not looked up within ${PATIENCE} ms`)), PATIENCE)
-    timer.unref()
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+    const forgo = whenAwake(PATIENCE, () => reject(new Error(`${name} was not looked up within ${PATIENCE} ms`)))
+    promise.then(resolve, reject).finally(forgo)
   })
 }

@@ -3,6 +3,7 @@
 
 import { randomBytes } from "node:crypto"
 import { ClosedError, OptionError } from "brokerless"
+import { within } from "../closing.ts"
 import { Emitter } from "../emitter.ts"
 import { settle } from "../settings.ts"
 import { Calls, checkCallOptions } from "./calls.ts"
@@ -292,9 +293,9 @@ export class MeshNode implements AsyncDisposable {
     this.#serving.drain()
     const finished = async (): Promise<void> => {
       await Promise.all([this.#serving.whenIdle(), finishOwn ? this.#calls.whenIdle() : undefined])
-      await within(this.#serving.whenSeen(this.#version), FLUSH)
+      await within(FLUSH, this.#serving.whenSeen(this.#version))
     }
-    await within(finished(), patience)
+    await within(patience ?? -1, finished())
     this.#calls.close()
     this.#serving.abort()
     await Promise.all([this.#roster.close(FLUSH), this.#serving.close(FLUSH)])
@@ -354,18 +355,4 @@ export class MeshNode implements AsyncDisposable {
   #checkOpen(): void {
     if (this.#ending !== undefined) throw new ClosedError("The node is closed")
   }
-}
-
-/** Waits for something, for so many ms at most. */
-async function within(promise: Promise<unknown>, ms: number | undefined): Promise<void> {
-  if (ms === undefined || ms === Number.POSITIVE_INFINITY) {
-    await promise
-    return
-  }
-  let timer: NodeJS.Timeout | undefined
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([promise, over])
-  clearTimeout(timer)
 }

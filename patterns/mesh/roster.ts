@@ -1,30 +1,27 @@
-// Whom this node knows, and the one socket with which it connects to them. It says who we are, hears who they are and
-// whom they know, watches over their signs of life, and forgets those who are not there. Calls are none of its affair:
-// what it does not understand it hands on.
+// Whom this node knows: it says who we are, hears who they are and whom they know, watches over their signs of life,
+// and forgets those who are not there. Calls are none of its affair: what is about them it hands on.
 
-import { type Frame, type Message, type Peer, Router, type Security } from "brokerless"
+import type { Frame, Message, Peer } from "brokerless"
 import type { Emitter } from "../emitter.ts"
 import { Contact, type Source } from "./contact.ts"
 import { type Introduction, type NodeFacts, readKnown, readNode, writeNode } from "./documents.ts"
 import type { MeshEvents } from "./events.ts"
+import { Links, type LinksSetup } from "./links.ts"
 import type { MeshStats } from "./stats.ts"
+import { whenAwake } from "./waking-time.ts"
 import { header, numberOf, TYPE, typeOf } from "./wire.ts"
 
 export interface RosterSetup {
   readonly stats: MeshStats
   readonly events: Emitter<MeshEvents>
-  readonly options: {
+  readonly options: LinksSetup["options"] & {
     readonly accepts: (endpoint: string) => boolean
-    readonly security: { readonly client?: Security }
     readonly heartbeatInterval: number
     readonly staleAfter: number
     readonly lostAfter: number
     readonly settleTimeout: number
     readonly forgetAfter: number
-    readonly reconnectInterval: number
-    readonly reconnectMaxInterval: number
     readonly maxNodes: number
-    readonly maxMessageSize: number
   }
   /** What we say of ourselves. */
   readonly self: () => NodeFacts
@@ -42,20 +39,15 @@ export interface RosterSetup {
 
 /** How long a place is left alone, in ms, that turned out to be no other node, or that refused us. */
 const PARKED = 30_000
-const READ_AT_ONCE = 256
 
 export class Roster {
   readonly #setup: RosterSetup
-  readonly #socket: Router
+  readonly #links: Links
   readonly #contacts = new Map<string, Contact>()
-  /** By the names under which the socket knows them, which are never used twice. */
-  readonly #byName = new Map<string, Contact>()
-  readonly #byRoute = new Map<Frame, Contact>()
   readonly #linked = new Map<string, Contact>()
   readonly #offering = new Map<string, Set<Contact>>()
   readonly #complained = new WeakSet<Peer>()
   readonly #timer: NodeJS.Timeout
-  #named = 0
   #tickDue: number
   #unsettled = 0
   #closed = false
@@ -63,29 +55,17 @@ export class Roster {
   constructor(setup: RosterSetup) {
     this.#setup = setup
     const { options } = setup
-    this.#socket = new Router({
-      mandatory: true,
-      // Nothing waits for a node that is not there: whoever calls is to know at once, and to ask another.
-      immediate: true,
-      linger: 0,
-      reconnectInterval: options.reconnectInterval,
-      reconnectMaxInterval: options.reconnectMaxInterval,
-      maxMessageSize: options.maxMessageSize,
-      ...(options.security.client === undefined ? {} : { security: options.security.client }),
-    })
-    const { events } = this.#socket
-    events.on("peer:join", ({ peer }) => this.#joined(peer))
-    events.on("peer:leave", ({ peer }) => this.#left(peer))
-    events.on("connect:delay", ({ endpoint }) => this.#triedInVain(endpoint))
-    events.on("handshake:error", ({ endpoint }) => this.#triedInVain(endpoint))
-    events.on("close", ({ endpoint, error }) => {
-      const contact = error === undefined ? undefined : this.#contacts.get(endpoint)
-      if (contact !== undefined) this.#park(contact, undefined)
+    this.#links = new Links({
+      options,
+      joined: (contact) => this.#joined(contact),
+      left: (contact) => this.#lose(contact),
+      inVain: (endpoint) => this.#triedInVain(endpoint),
+      givenUp: (endpoint) => this.#givenUp(endpoint),
+      heard: (contact, message, now) => this.#hear(contact, message, now),
     })
     this.#tickDue = performance.now() + options.heartbeatInterval
     this.#timer = setInterval(() => this.#tick(), options.heartbeatInterval)
     this.#timer.unref()
-    void this.#read()
   }
 
   // ── whom we know ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -131,7 +111,7 @@ export class Roster {
       this.#unsettled--
       throw error
     }
-    setTimeout(() => this.#triedNow(contact), this.#setup.options.settleTimeout).unref()
+    whenAwake(this.#setup.options.settleTimeout, () => this.#triedNow(contact))
     return true
   }
 
@@ -159,44 +139,28 @@ export class Roster {
 
   /** Tells all who we are now. */
   announce(): void {
-    const hello = [header(TYPE.hello), writeNode(this.#setup.self())]
-    for (const contact of this.#byRoute.values()) this.send(contact, hello)
+    for (const contact of this.#links.open) this.#greet(contact)
   }
 
   // ── talking ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Sends now or not at all. Nothing that was sent is ever sent again. */
   send(contact: Contact, message: readonly Frame[]): boolean {
-    if (contact.route === undefined) return false
-    try {
-      return this.#socket.trySend([contact.route, ...message])
-    } catch {
-      return false
-    }
+    return this.#links.send(contact, message)
+  }
+
+  /** Sends as soon as there is room, for as long as the connection lasts. */
+  say(contact: Contact, message: readonly Frame[]): void {
+    this.#links.say(contact, message)
   }
 
   async close(linger: number): Promise<void> {
     this.#closed = true
     clearInterval(this.#timer)
-    await this.#socket.close({ linger })
+    await this.#links.close(linger)
   }
 
-  async #read(): Promise<void> {
-    for (;;) {
-      let messages: Message[]
-      try {
-        messages = await this.#socket.receiveMany(READ_AT_ONCE)
-      } catch {
-        return
-      }
-      const now = performance.now()
-      for (const message of messages) this.#hear(message, now)
-    }
-  }
-
-  #hear(message: Message, now: number): void {
-    const contact = this.#byRoute.get(message[0] as Frame)
-    if (contact === undefined) return
+  #hear(contact: Contact, message: Message, now: number): void {
     if (contact.silent) this.#heardAgain(contact)
     contact.heard = now
     const head = message[1]
@@ -233,60 +197,34 @@ export class Roster {
   // ── connections ────────────────────────────────────────────────────────────────────────────────────────────────
 
   #connect(contact: Contact): void {
-    const name = `n${++this.#named}`
-    // Within the process the peer may be there before connect() returns.
-    this.#byName.set(name, contact)
     contact.state = "connecting"
-    try {
-      this.#socket.connect(contact.endpoint, { routingId: name })
-    } catch (error) {
-      this.#byName.delete(name)
-      throw error
-    }
+    this.#links.connect(contact)
   }
 
   /** Ends the connection, and all attempts at one. */
   #disconnect(contact: Contact): void {
     this.#lose(contact)
-    for (const [name, other] of this.#byName) if (other === contact) this.#byName.delete(name)
-    try {
-      this.#socket.disconnect(contact.endpoint)
-    } catch {
-      // The socket has given it up, or is closed.
-    }
+    this.#links.disconnect(contact)
   }
 
-  #joined(peer: Peer): void {
-    const contact = this.#byName.get(String(peer.routingId))
-    if (contact === undefined || this.#closed) return
+  #joined(contact: Contact): void {
     contact.state = "joined"
-    contact.peer = peer
-    contact.route = peer.routingId
     contact.heard = performance.now()
-    this.#byRoute.set(peer.routingId, contact)
-    this.send(contact, [header(TYPE.hello), writeNode(this.#setup.self())])
+    contact.told = 0
+    this.#greet(contact)
   }
 
-  #left(peer: Peer): void {
-    const contact = this.#byRoute.get(peer.routingId)
-    if (contact?.peer !== peer) return
-    // What it said before it left still counts.
-    try {
-      for (let message = this.#socket.tryReceive(); message !== undefined; message = this.#socket.tryReceive()) {
-        this.#hear(message, performance.now())
-      }
-    } catch {
-      // Closed: nothing counts any more.
-    }
-    if (contact.peer === peer) this.#lose(contact)
+  /** Says who we are, unless that is known. What does not fit into the queue is said with the next sign of life. */
+  #greet(contact: Contact): void {
+    const self = this.#setup.self()
+    if (contact.told >= self.version) return
+    if (this.send(contact, [header(TYPE.hello), writeNode(self)])) contact.told = self.version
   }
 
   /** The connection is gone. The socket goes on trying, unless it was told not to. */
   #lose(contact: Contact): void {
-    if (contact.route !== undefined) this.#byRoute.delete(contact.route)
+    this.#links.forget(contact)
     const { node, state } = contact
-    contact.peer = undefined
-    contact.route = undefined
     contact.silent = false
     contact.goneAt = performance.now()
     contact.state = "connecting"
@@ -307,6 +245,11 @@ export class Roster {
   #triedInVain(endpoint: string): void {
     const contact = this.#contacts.get(endpoint)
     if (contact !== undefined) this.#triedNow(contact)
+  }
+
+  #givenUp(endpoint: string): void {
+    const contact = this.#contacts.get(endpoint)
+    if (contact !== undefined) this.#park(contact, undefined)
   }
 
   #triedNow(contact: Contact): void {
@@ -367,7 +310,7 @@ export class Roster {
     contact.keepCircuitsOf(node.services)
     this.#linked.set(node.id, contact)
     this.#index(contact, isNew ? undefined : before, node)
-    if (node.draining) this.send(contact, [header(TYPE.seen, 0, node.version)])
+    if (node.draining) this.say(contact, [header(TYPE.seen, 0, node.version)])
     this.#tell(contact, isNew ? undefined : before, node)
     this.#triedNow(contact)
     this.#setup.changed()
@@ -416,6 +359,7 @@ export class Roster {
         if (now - contact.heard > lostAfter) contact.peer?.disconnect()
         else if (now - contact.heard > staleAfter && !contact.silent) this.#fellSilent(contact)
         this.send(contact, ping)
+        this.#greet(contact)
       }
     }
   }

@@ -6,7 +6,7 @@ export class MeshStats {
   calls = 0
   /** Of these: ended in an answer, or in a stream that began. */
   answered = 0
-  /** Of these: ended in an error, by its class. */
+  /** Of these: ended in an error, by its class. A stream that breaks off counts as answered, and here as well. */
   readonly failed: Record<CallFailure, number> = {
     NotOfferedError: 0,
     UnavailableError: 0,

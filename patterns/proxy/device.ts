@@ -12,6 +12,7 @@ import {
   type SocketStats,
   type Writable,
 } from "brokerless"
+import { onAbort } from "../aborts.ts"
 import { type ClosingOptions, closingTime, within } from "../closing.ts"
 import { Emitter } from "../emitter.ts"
 
@@ -72,7 +73,7 @@ export class Device implements AsyncDisposable {
   readonly finished: Promise<void>
   readonly #setup: DeviceSetup
   readonly #proxy: ProxyBetween
-  readonly #aborted = (): void => void this.close()
+  readonly #forgo: () => void
   #paused = false
   #closing: Promise<void> | undefined
   #finish: () => void = () => {}
@@ -87,7 +88,7 @@ export class Device implements AsyncDisposable {
     this.finished = new Promise((resolve) => {
       this.#finish = resolve
     })
-    signal?.addEventListener("abort", this.#aborted, { once: true })
+    this.#forgo = onAbort(signal, () => void this.close())
     void this.#proxy.finished.then(() => this.close())
   }
 
@@ -160,9 +161,9 @@ export class Device implements AsyncDisposable {
   }
 
   async #end(timeout: number): Promise<void> {
-    const { frontend, backend, capture, ownCapture, signal } = this.#setup
+    const { frontend, backend, capture, ownCapture } = this.#setup
     const until = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
-    signal?.removeEventListener("abort", this.#aborted)
+    this.#forgo()
     this.#proxy.resume()
     this.events.emit("drain", {})
     const drained = await this.#drain(until)

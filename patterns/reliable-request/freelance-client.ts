@@ -11,7 +11,6 @@ import {
   type Peer,
   type Same,
   type SocketArguments,
-  StateError,
   TimeoutError,
   UnreachableError,
 } from "brokerless"
@@ -20,7 +19,7 @@ import { Participant, type ParticipantSocketOptions, socketSetting } from "../pa
 import { codecSetting, type Payload, payloadOf, toFrame } from "../payload.ts"
 import { type Settings, settle, whole } from "../settings.ts"
 import { Waiters } from "../waiters.ts"
-import { type Attempts, attempt, type Settled, settleAttempts, Underway } from "./attempts.ts"
+import { type Attempts, Requests } from "./requests.ts"
 
 /** How a client works. */
 export interface FreelanceClientOptions {
@@ -105,31 +104,25 @@ interface Server {
 export class FreelanceClient<S = MessageLike, R = Same<MessageLike, S, Message, S>> extends Participant {
   /** What happens. */
   readonly events: Emitter<FreelanceClientEvents> = new Emitter<FreelanceClientEvents>([...EVENTS])
-  readonly #settings: Omit<ReturnType<typeof settle<Given>>, "codec" | "socket">
+  readonly #serverTimeout: number
   readonly #payload: Payload<S, R>
-  readonly #underway = new Underway()
+  readonly #requests: Requests
   /** By connection, the one that is asked next in front. */
   readonly #servers = new Map<number, Server>()
   readonly #forAnybody = new Waiters<undefined, void>()
   readonly #pinging: NodeJS.Timeout
   #number = 0
-  readonly #stats = {
-    requests: 0,
-    answered: 0,
-    failed: 0,
-    asked: 0,
-    retries: 0,
-    late: 0,
-    pings: 0,
-    pongs: 0,
-    invalid: 0,
-  }
+  readonly #stats = { asked: 0, late: 0, pings: 0, pongs: 0, invalid: 0 }
 
   /** @throws OptionError for an option that does not exist or is not accepted */
   constructor(...[options]: SocketArguments<S, R, FreelanceClientOptions, FreelanceClientOptions>) {
     const settled = settle<Given>("a FreelanceClient", SETTINGS, options as Given | undefined)
     super(settled.socket)
-    this.#settings = settled
+    this.#serverTimeout = settled.serverTimeout
+    this.#requests = new Requests({
+      ...settled,
+      failed: (error, n) => this.events.emit("failure", { attempt: n, error }),
+    })
     this.#payload = payloadOf<S, R>(settled.codec)
     this.#pinging = setInterval(() => this.#ping(), settled.pingInterval)
     this.#pinging.unref()
@@ -152,21 +145,13 @@ export class FreelanceClient<S = MessageLike, R = Same<MessageLike, S, Message, 
    */
   async request(value: S, options: Attempts = {}): Promise<R> {
     if (this.closed) throw new ClosedError("The client is closed")
-    const settled = settleAttempts(options, this.#settings.timeout, this.#settings.retries)
-    if (this.#underway.size >= this.#settings.maxPending) {
-      throw new StateError(`${this.#settings.maxPending} requests are under way (maxPending); wait until one is over`)
-    }
+    const settled = this.#requests.admit(options)
     const body = this.#payload.encode(value)
     const control = String(this.#number++)
-    this.#stats.requests++
-    try {
-      const answer = await this.#underway.run(() => this.#attempt(control, body, settled))
-      this.#stats.answered++
-      return answer
-    } catch (error) {
-      this.#stats.failed++
-      throw error
-    }
+    return this.#requests.make(settled, async (until, signal) => {
+      const server = await this.#alive(until, signal)
+      return await this.#ask(server, control, body, Math.max(1, until - performance.now()), signal)
+    })
   }
 
   /** The servers that are connected, the one that is asked next in front. */
@@ -177,7 +162,7 @@ export class FreelanceClient<S = MessageLike, R = Same<MessageLike, S, Message, 
   /** What has been done so far. */
   get stats(): FreelanceClientStats {
     const servers = [...this.#servers.values()].filter(({ isAlive }) => isAlive).length
-    return { ...this.#stats, pending: this.#underway.size, servers }
+    return { ...this.#requests.counts, ...this.#stats, pending: this.#requests.size, servers }
   }
 
   /** @internal */
@@ -221,33 +206,18 @@ export class FreelanceClient<S = MessageLike, R = Same<MessageLike, S, Message, 
 
   /** @internal */
   protected finish(): Promise<void> {
-    return this.#underway.over()
+    return this.#requests.over()
   }
 
   /** @internal */
   protected abandon(): void {
     clearInterval(this.#pinging)
-    this.#underway.ending.abort()
+    this.#requests.abandon()
   }
 
   /** @internal */
   protected ended(): void {
     this.events.close()
-  }
-
-  #attempt(control: string, body: readonly Frame[], settled: Settled): Promise<R> {
-    const signal = this.#underway.bounded(settled.signal)
-    return attempt(
-      settled,
-      async (n) => {
-        if (signal.aborted) throw new AbortError(signal.reason)
-        if (n > 0) this.#stats.retries++
-        const until = performance.now() + settled.timeout
-        const server = await this.#alive(until, signal)
-        return await this.#ask(server, control, body, Math.max(1, until - performance.now()), signal)
-      },
-      (error, n) => this.events.emit("failure", { attempt: n, error }),
-    )
   }
 
   /** The server to ask, as soon as there is one. */
@@ -298,7 +268,7 @@ export class FreelanceClient<S = MessageLike, R = Same<MessageLike, S, Message, 
   #ping(): void {
     const now = performance.now()
     for (const server of this.#servers.values()) {
-      if (server.isAlive && now - server.heardAt > this.#settings.serverTimeout) {
+      if (server.isAlive && now - server.heardAt > this.#serverTimeout) {
         server.isAlive = false
         const endpoint = nameOf(server.peer)
         server.answers.failAll(() => new UnreachableError(`${endpoint} has been silent for too long`))

@@ -10,7 +10,6 @@
 export type { ClosingOptions } from "../closing.ts"
 export { Emitter, type EventFrom, type EventMap } from "../emitter.ts"
 export { Participant, type ParticipantSocketOptions } from "../participant.ts"
-export type { Attempts } from "./attempts.ts"
 export {
   FreelanceClient,
   type FreelanceClientEvents,
@@ -31,3 +30,4 @@ export {
   type ReliableRequestOptions,
   type ReliableRequestStats,
 } from "./reliable-request.ts"
+export type { Attempts } from "./requests.ts"

@@ -11,7 +11,6 @@ import {
   type RequestOptions,
   type Same,
   type SocketArguments,
-  StateError,
   TimeoutError,
   UnreachableError,
 } from "brokerless"
@@ -19,8 +18,8 @@ import { type ClosingOptions, closingTime, within } from "../closing.ts"
 import { Emitter } from "../emitter.ts"
 import { codecSetting, type Payload, payloadOf } from "../payload.ts"
 import { oneOf, type Settings, settle, whole } from "../settings.ts"
-import { type Attempts, attempt, type Settled, settleAttempts, Underway } from "./attempts.ts"
 import { Line } from "./line.ts"
+import { type Attempts, Requests } from "./requests.ts"
 
 /** How requests are made. */
 export interface ReliableRequestOptions {
@@ -103,19 +102,24 @@ export class ReliableRequest<S = MessageLike, R = Same<MessageLike, S, Message, 
   /** What happens. */
   readonly events: Emitter<ReliableRequestEvents> = new Emitter<ReliableRequestEvents>([...EVENTS])
   readonly #payload: Payload<S, R>
-  readonly #settings: Omit<ReturnType<typeof settle<Given>>, "codec" | "endpoints" | "socket">
+  readonly #strategy: "failover" | "shotgun"
   readonly #lines: readonly Line[]
-  readonly #underway = new Underway()
+  readonly #requests: Requests
   /** The server that is asked first. */
   #current = 0
   #closing: Promise<void> | undefined
-  readonly #stats = { requests: 0, answered: 0, failed: 0, asked: 0, retries: 0, failovers: 0, renewals: 0 }
+  readonly #stats = { asked: 0, failovers: 0, renewals: 0 }
 
   /** @throws OptionError for an option that is missing, does not exist or is not accepted; EndpointError */
   constructor(...[options]: Required<SocketArguments<S, R, ReliableRequestOptions, ReliableRequestOptions>>) {
-    const { codec, endpoints, socket, ...settings } = settle<Given>("a ReliableRequest", SETTINGS, options as Given)
+    const settled = settle<Given>("a ReliableRequest", SETTINGS, options as Given)
+    const { codec, endpoints, socket } = settled
     this.#payload = payloadOf<S, R>(codec)
-    this.#settings = settings
+    this.#strategy = settled.strategy
+    this.#requests = new Requests({
+      ...settled,
+      failed: (error, n) => this.events.emit("failure", { attempt: n, error }),
+    })
     const lines: Line[] = []
     try {
       for (const endpoint of endpoints) lines.push(this.#line(endpoint, socket))
@@ -134,20 +138,14 @@ export class ReliableRequest<S = MessageLike, R = Same<MessageLike, S, Message, 
    */
   async request(value: S, options: Attempts = {}): Promise<R> {
     if (this.#closing !== undefined) throw new ClosedError("It is closed")
-    const settled = settleAttempts(options, this.#settings.timeout, this.#settings.retries)
-    if (this.#underway.size >= this.#settings.maxPending) {
-      throw new StateError(`${this.#settings.maxPending} requests are under way (maxPending); wait until one is over`)
-    }
+    const settled = this.#requests.admit(options)
     const body = this.#payload.encode(value)
-    this.#stats.requests++
-    try {
-      const answer = await this.#underway.run(() => this.#attempt(body, settled))
-      this.#stats.answered++
-      return answer
-    } catch (error) {
-      this.#stats.failed++
-      throw error
-    }
+    return this.#requests.make(settled, async (until, signal) => {
+      if (!this.#lines.some(({ isUp }) => isUp)) await this.#anybody(until, signal)
+      return this.#strategy === "shotgun"
+        ? await this.#askAll(body, until, signal)
+        : await this.#askOne(body, until, signal)
+    })
   }
 
   /** The servers, the one that is asked first in front. */
@@ -157,7 +155,7 @@ export class ReliableRequest<S = MessageLike, R = Same<MessageLike, S, Message, 
 
   /** What was done so far. */
   get stats(): ReliableRequestStats {
-    return { ...this.#stats, pending: this.#underway.size }
+    return { ...this.#requests.counts, ...this.#stats, pending: this.#requests.size }
   }
 
   get closed(): boolean {
@@ -185,22 +183,6 @@ export class ReliableRequest<S = MessageLike, R = Same<MessageLike, S, Message, 
         this.events.emit("renew", { endpoint })
       },
       (up) => this.events.emit(up ? "up" : "down", { endpoint }),
-    )
-  }
-
-  #attempt(body: readonly Frame[], settled: Settled): Promise<R> {
-    const signal = this.#underway.bounded(settled.signal)
-    return attempt(
-      settled,
-      async (n) => {
-        if (n > 0) this.#stats.retries++
-        const until = performance.now() + settled.timeout
-        if (!this.#lines.some(({ isUp }) => isUp)) await this.#anybody(until, signal)
-        return this.#settings.strategy === "shotgun"
-          ? await this.#askAll(body, until, signal)
-          : await this.#askOne(body, until, signal)
-      },
-      (error, n) => this.events.emit("failure", { attempt: n, error }),
     )
   }
 
@@ -269,9 +251,9 @@ export class ReliableRequest<S = MessageLike, R = Same<MessageLike, S, Message, 
   }
 
   async #end(timeout: number): Promise<void> {
-    await within(timeout, this.#underway.over())
-    this.#underway.ending.abort()
-    await this.#underway.over()
+    await within(timeout, this.#requests.over())
+    this.#requests.abandon()
+    await this.#requests.over()
     await Promise.all(this.#lines.map((line) => line.close(0)))
     this.events.close()
   }

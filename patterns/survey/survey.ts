@@ -2,6 +2,7 @@
 // end. It holds one answer of each who was asked at most.
 
 import { AbortError, type Peer } from "brokerless"
+import { onAbort } from "../aborts.ts"
 import { LONGEST } from "../closing.ts"
 
 /** What somebody answered. */
@@ -65,8 +66,7 @@ export class RunningSurvey<R> implements Survey<R> {
   readonly #pending: Map<number, Peer>
   readonly #answers: SurveyAnswer<R>[] = []
   readonly #timer: NodeJS.Timeout
-  readonly #signal: AbortSignal | undefined
-  readonly #aborted = (): void => this.#end("aborted")
+  readonly #forgo: () => void
   #declined = 0
   #left = 0
   #invalid = 0
@@ -88,9 +88,7 @@ export class RunningSurvey<R> implements Survey<R> {
     // Who only iterates learns of the end there.
     this.all.catch(() => {})
     this.#timer = setTimeout(() => this.#end("deadline"), Math.min(setup.timeout, LONGEST))
-    // One signal may end any number of surveys; each listens to one of its own.
-    this.#signal = setup.signal === undefined ? undefined : AbortSignal.any([setup.signal])
-    this.#signal?.addEventListener("abort", this.#aborted, { once: true })
+    this.#forgo = onAbort(setup.signal, () => this.#end("aborted"))
   }
 
   get answered(): number {
@@ -160,7 +158,7 @@ export class RunningSurvey<R> implements Survey<R> {
     if (this.#over !== undefined) return
     this.#over = reason
     clearTimeout(this.#timer)
-    this.#signal?.removeEventListener("abort", this.#aborted)
+    this.#forgo()
     this.#setup.over(reason, [...this.#pending.values()])
     this.#settle()
     this.#wake()

@@ -41,6 +41,8 @@ class Line implements AsyncDisposable {
   }
 }
 
+type Called = Awaited<ReturnType<Line["call"]>>
+
 /** One end of a connection, and what it has heard. */
 class End {
   readonly socket: Socket
@@ -257,6 +259,38 @@ describe("on command", () => {
     const after = await line.call()
     after.near.socket.write("again")
     expect(await after.far.hears(5)).toBe("again")
+  })
+
+  it.each([
+    ["while an end is being said", async ({ connection }: Called) => connection.finish()],
+    ["while one direction ends", async ({ connection }: Called) => connection.halfClose("back")],
+    ["twice", async ({ connection }: Called) => connection.reset()],
+    ["after the peer was lost", async ({ near }: Called) => near.socket.destroy()],
+  ])("resets %s, and is closed then", async (_, before) => {
+    await using line = await Line.lay()
+    const called = await line.call()
+    await before(called)
+    called.connection.reset()
+    await called.connection.closed
+    expect(line.proxy.connections).toHaveLength(1)
+  })
+
+  it("is closed although whoever was to be reached refuses, and the connection was reset", async () => {
+    const server = createServer().listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const { port } = server.address() as AddressInfo
+    server.close()
+    await using proxy = await FaultProxy.before(`tcp://127.0.0.1:${port}`)
+    const { hostname, port: at } = new URL(proxy.endpoint.replace("tcp:", "http:"))
+    const near = new End(dial({ host: hostname, port: Number(at), allowHalfOpen: true }))
+    const connection = await proxy.connection(0)
+    connection.finish()
+    connection.reset()
+    await connection.closed
+    await proxy.close()
+    near.socket.destroy()
+    await near.closed
+    expect(near.heard).toBe("")
   })
 
   it("hands a reset of one peer to the other", async () => {

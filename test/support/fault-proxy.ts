@@ -409,6 +409,11 @@ const LOOPBACK: string =
 
 /** `resetAndDestroy` says FIN before it resets, and a peer that reads the end first never hears of the reset. */
 function destroyByReset(socket: Socket): void {
+  // While an end is being said, the system refuses to reset, and Node.js would never tell that the socket is closed.
+  if (socket.writableEnded && !socket.writableFinished && !socket.destroyed) {
+    socket.once("finish", () => destroyByReset(socket))
+    return
+  }
   ;(socket as Socket & { resetAndClosing: boolean }).resetAndClosing = true
   socket.destroy()
 }

@@ -1,9 +1,9 @@
 // One server and its clients: snapshots, updates, subtrees, ends of life, bounds.
 
 import { CodecError, MessageError, OptionError, StateError, TimeoutError } from "brokerless"
+import { json } from "brokerless/codec"
 import { type CloneChange, CloneClient, CloneServer } from "brokerless/patterns/clone"
 import { describe, expect, it } from "vitest"
-import { json } from "../../../test/support/json.ts"
 import { until } from "../../../test/support/until.ts"
 import { Stage, tableOf } from "./stage.ts"
 

@@ -1,7 +1,7 @@
 // What must compile, and what must not: checked by the type-checker, never run.
 
+import { json } from "brokerless/codec"
 import { CloneClient, type CloneServer } from "brokerless/patterns/clone"
-import { json } from "../../../test/support/json.ts"
 
 interface Limit {
   readonly amount: number

@@ -1,7 +1,7 @@
 // Servers and clients of a test, which are closed with it.
 
+import { json } from "brokerless/codec"
 import { CloneClient, type CloneClientOptions, CloneServer, type CloneServerOptions } from "brokerless/patterns/clone"
-import { json } from "../../../test/support/json.ts"
 
 export class Stage implements AsyncDisposable {
   readonly #opened: { close(options: { linger: number }): Promise<void> }[] = []

@@ -1,9 +1,9 @@
 // Against peers made by hand of sockets of libzmq: every frame as RFC 12 has it, in both directions.
 
+import { json } from "brokerless/codec"
 import { CloneClient, CloneServer } from "brokerless/patterns/clone"
 import { describe, expect, it } from "vitest"
 import * as zmq from "zeromq"
-import { json } from "../../../test/support/json.ts"
 import { Meeting } from "../../../test/support/meeting.ts"
 import { until } from "../../../test/support/until.ts"
 import { portsOf } from "../ports.ts"

@@ -1,10 +1,10 @@
 // Exchanges and consumers within one process: routing, queues, acknowledgement, bounds and ends.
 
 import { AbortError, ClosedError, TimeoutError, UnreachableError } from "brokerless"
+import { json } from "brokerless/codec"
 import { Consumer, type ConsumerOptions, Exchange, type ExchangeOptions } from "brokerless/patterns/exchange"
 import { describe, expect, it } from "vitest"
 import { deferred } from "../../../test/support/deferred.ts"
-import { json } from "../../../test/support/json.ts"
 import { waits } from "../../../test/support/sockets.ts"
 import { until } from "../../../test/support/until.ts"
 

@@ -1,11 +1,11 @@
 // What peers say that they should not, and a consumer that was written by hand from the README.
 
 import { Dealer } from "brokerless"
+import { json } from "brokerless/codec"
 import { Consumer, Exchange } from "brokerless/patterns/exchange"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import * as zmq from "zeromq"
-import { json } from "../../../test/support/json.ts"
 import { Meeting } from "../../../test/support/meeting.ts"
 import { until } from "../../../test/support/until.ts"
 

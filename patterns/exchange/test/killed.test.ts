@@ -1,9 +1,9 @@
 // Processes that are killed while messages are on their way.
 
 import { once } from "node:events"
+import { json } from "brokerless/codec"
 import { Consumer, Exchange } from "brokerless/patterns/exchange"
 import { describe, expect, it } from "vitest"
-import { json } from "../../../test/support/json.ts"
 import { Meeting } from "../../../test/support/meeting.ts"
 import { Program } from "../../../test/support/program.ts"
 import { until } from "../../../test/support/until.ts"

@@ -1,6 +1,15 @@
 // What is accepted, what is refused and how, how it ends, and that nothing grows without limit.
 
-import { AbortError, ClosedError, CodecError, MessageError, OptionError, TimeoutError } from "brokerless"
+import {
+  AbortError,
+  ClosedError,
+  CodecError,
+  MessageError,
+  OptionError,
+  Subscriber,
+  TimeoutError,
+  type WaitOptions,
+} from "brokerless"
 import { FeedLimitError, FeedPublisher, FeedSubscriber } from "brokerless/patterns/feed"
 import { describe, expect, it } from "vitest"
 import { ANYWHERE, collect, converged, follow, json, publish, stateOf, until } from "./stage.ts"
@@ -27,6 +36,34 @@ describe("a publisher", () => {
     await using raw = new FeedPublisher()
     await expect(raw.publish("a", 1 as never)).rejects.toBeInstanceOf(MessageError)
     expect([publisher.sequence, raw.sequence]).toEqual([0, 0])
+  })
+
+  it("waits for the slowest no longer than it is told to, and has published all the same", async () => {
+    await using publisher = new FeedPublisher({ codec: json, overflow: "wait", sendHighWaterMark: 1 })
+    const source = await publisher.bind({ updates: "inproc://feed-slow", recovery: "inproc://feed-slow-recovery" })
+    await using slow = new Subscriber({ receiveHighWaterMark: 1 })
+    slow.subscribe("D")
+    const joined = publisher.events.once("join")
+    slow.connect(source.updates)
+    await joined
+    let last = 0
+    const publishing = async (options: WaitOptions): Promise<void> => {
+      for (;;) await publisher.publish("a", ++last, options)
+    }
+    await expect(publishing({ timeout: 50 })).rejects.toBeInstanceOf(TimeoutError)
+    const stop = new AbortController()
+    const stopped = expect(publishing({ signal: stop.signal })).rejects.toBeInstanceOf(AbortError)
+    stop.abort()
+    await stopped
+    expect(publisher.sequence).toBe(last)
+    await expect(publisher.publish("a", 0, { signal: stop.signal })).rejects.toBeInstanceOf(AbortError)
+    await expect(publisher.delete("a", { signal: stop.signal })).rejects.toBeInstanceOf(AbortError)
+    expect(publisher.sequence).toBe(last)
+    await slow.close()
+    await using subscriber = new FeedSubscriber({ codec: json, sources: [source] })
+    subscriber.subscribe()
+    await subscriber.ready()
+    expect(subscriber.get("a")).toBe(last)
   })
 
   it("has at most maxTopics topics with a value", async () => {

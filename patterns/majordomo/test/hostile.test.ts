@@ -1,9 +1,9 @@
 // Octets that no peer of good will sends: whatever comes, nothing throws, nothing grows, and honest peers are served.
 
 import { Dealer, type Frame, Router } from "brokerless"
+import { json } from "brokerless/codec"
 import { MajordomoBroker, MajordomoClient, MajordomoWorker } from "brokerless/patterns/majordomo"
 import { describe, expect, it } from "vitest"
-import { json } from "../../../test/support/json.ts"
 import { Random } from "../../../test/support/random.ts"
 import { turns } from "../../../test/support/sockets.ts"
 import { until } from "../../../test/support/until.ts"

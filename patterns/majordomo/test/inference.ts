@@ -1,8 +1,8 @@
 // What must compile, and what must not: checked by the type-checker, never run.
 
 import type { Message } from "brokerless"
+import { json } from "brokerless/codec"
 import { MajordomoClient, MajordomoWorker } from "brokerless/patterns/majordomo"
-import { json } from "../../../test/support/json.ts"
 
 interface Task {
   readonly url: string

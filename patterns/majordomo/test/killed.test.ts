@@ -2,9 +2,9 @@
 // `npm run build && npm run build:programs`.
 
 import { once } from "node:events"
+import { json } from "brokerless/codec"
 import { MajordomoBroker, MajordomoClient } from "brokerless/patterns/majordomo"
 import { describe, expect, it } from "vitest"
-import { json } from "../../../test/support/json.ts"
 import { Program } from "../../../test/support/program.ts"
 import { until } from "../../../test/support/until.ts"
 

@@ -1,10 +1,10 @@
 // Broker, workers and clients of ours together: who gets which request, and what becomes of those that nobody answers.
 
 import { OptionError, StateError, TimeoutError } from "brokerless"
+import { json } from "brokerless/codec"
 import { MajordomoBroker, MajordomoClient, MajordomoWorker } from "brokerless/patterns/majordomo"
 import { describe, expect, it } from "vitest"
 import { deferred } from "../../../test/support/deferred.ts"
-import { json } from "../../../test/support/json.ts"
 import { until } from "../../../test/support/until.ts"
 
 const HEARTBEAT = 200

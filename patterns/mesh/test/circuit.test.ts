@@ -3,6 +3,7 @@
 import { DeadlineError, RemoteError, UnavailableError } from "brokerless/patterns/mesh"
 import { describe, expect, it } from "vitest"
 import { Circuit, type CircuitState } from "../circuit.ts"
+import { block } from "./block.ts"
 import { Nodes, sees } from "./nodes.ts"
 
 function circuit(): { circuit: Circuit; states: CircuitState[] } {
@@ -78,6 +79,21 @@ describe("a node that keeps failing", () => {
     expect(await patient.ask()).toBe("well")
     expect(states).toEqual(["open", "half-open", "closed"])
     expect(client.nodes[0]?.services).toEqual([{ name: "moody", healthy: true, circuit: "closed" }])
+  })
+
+  it("is not held to have failed when it was the caller's own process that did not listen", async () => {
+    await using nodes = new Nodes()
+    const [server, endpoint] = await nodes.bound()
+    server.offer<Moody>("moody", { ask: () => "well" })
+    const client = nodes.make({ seeds: [endpoint], circuitFailures: 1, circuitOpenFor: 600_000 })
+    await sees(client, (node) => node.nodes.length === 1)
+    const states: CircuitState[] = []
+    client.events.on("circuit", ({ state }) => states.push(state))
+    const asked = client.service<Moody>("moody", { deadline: 100 }).ask()
+    block(300)
+    await expect(asked).rejects.toBeInstanceOf(DeadlineError)
+    expect(await client.service<Moody>("moody").ask()).toBe("well")
+    expect(states).toEqual([])
   })
 
   it("is failing if it throws only where the application says so", async () => {

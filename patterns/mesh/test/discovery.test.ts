@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest"
 import { reachable } from "../roster.ts"
+import { block } from "./block.ts"
 import { Nodes, names, sees } from "./nodes.ts"
 
 interface Who {
@@ -100,6 +101,16 @@ describe("nodes", () => {
     expect(() => client.connect(endpoint)).toThrow("maxNodes")
     expect(client.stats.limited).toBe(1)
     expect(server.nodes).toEqual([])
+  })
+
+  it("are not said to be nowhere because the process that looks for them stood still", async () => {
+    await using nodes = new Nodes()
+    const [node, endpoint] = await nodes.bound({ name: "node" })
+    node.offer<Who>("who", { name: () => "node" })
+    const client = nodes.make({ seeds: [endpoint], settleTimeout: 1000 })
+    const call = client.service<Who>("who").name()
+    block(1100)
+    expect(await call).toBe("node")
   })
 
   it("are reached by the address through which they were found, if they are bound to all", () => {

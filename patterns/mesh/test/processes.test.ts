@@ -191,6 +191,27 @@ describe("processes that come and go", () => {
     expect(items.length).toBeGreaterThan(1000)
   })
 
+  it("a stream whose process is stopped ends by its deadline, and without one when the node is given up", async () => {
+    await using source = await WorkerProcess.start("source", ANYWHERE, ledger)
+    await using nodes = new Nodes()
+    const caller = nodes.make({ seeds: [source.endpoint], ...QUICK })
+    const patient = nodes.make({ seeds: [source.endpoint], lostAfter: 600_000 })
+    await Promise.all([sees(caller, up("source")), sees(patient, up("source"))])
+    const unbounded = caller.service<Work>("work").count(0)[Symbol.asyncIterator]()
+    const bounded = patient.service<Work>("work", { deadline: 3000 }).count(0)[Symbol.asyncIterator]()
+    const read = async (stream: typeof bounded): Promise<void> => {
+      while ((await stream.next()).done === false);
+    }
+    expect((await unbounded.next()).value).toBe(0)
+    expect((await bounded.next()).value).toBe(0)
+    source.stop()
+    await expect(read(bounded)).rejects.toBeInstanceOf(DeadlineError)
+    await expect(read(unbounded)).rejects.toBeInstanceOf(LostError)
+    source.goOn()
+    // It is the same node, and asked again.
+    expect((await caller.service<Work>("work", { wait: true }).double(1)).by).toBe("source")
+  })
+
   it("what is asked of a stopped process goes on elsewhere, long before the deadline", async () => {
     await using hung = await WorkerProcess.start("hung", ANYWHERE, ledger)
     await using nodes = new Nodes()

@@ -1,12 +1,12 @@
 // The Freelance protocol between ours and ours, and with peers written by hand from RFC 10.
 
 import { AbortError, ClosedError, Dealer, StateError, UnreachableError } from "brokerless"
+import { json } from "brokerless/codec"
 import { FreelanceClient, FreelanceServer } from "brokerless/patterns/reliable-request"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import * as zmq from "zeromq"
 import { deferred } from "../../../test/support/deferred.ts"
-import { json } from "../../../test/support/json.ts"
 import { frames, Meeting } from "../../../test/support/meeting.ts"
 import { until } from "../../../test/support/until.ts"
 

@@ -1,9 +1,9 @@
 // Servers that are killed, one after the other, while requests are made without pause.
 
 import { once } from "node:events"
+import { json } from "brokerless/codec"
 import { FreelanceClient, ReliableRequest } from "brokerless/patterns/reliable-request"
 import { describe, expect, it } from "vitest"
-import { json } from "../../../test/support/json.ts"
 import { Meeting } from "../../../test/support/meeting.ts"
 import { Program } from "../../../test/support/program.ts"
 import type { Said } from "./programs/server.ts"

@@ -10,11 +10,11 @@ import {
   TimeoutError,
   UnreachableError,
 } from "brokerless"
+import { json } from "brokerless/codec"
 import { ReliableRequest } from "brokerless/patterns/reliable-request"
 import { describe, expect, it } from "vitest"
 import * as zmq from "zeromq"
 import { deferred } from "../../../test/support/deferred.ts"
-import { json } from "../../../test/support/json.ts"
 import { Meeting } from "../../../test/support/meeting.ts"
 import { waits } from "../../../test/support/sockets.ts"
 import { until } from "../../../test/support/until.ts"

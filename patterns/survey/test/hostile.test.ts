@@ -1,12 +1,12 @@
 // What peers say that they should not, and peers that were written by hand from the README.
 
 import { Dealer, type Message } from "brokerless"
+import { json } from "brokerless/codec"
 import { Respondent, Surveyor } from "brokerless/patterns/survey"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import * as zmq from "zeromq"
 import { deferred } from "../../../test/support/deferred.ts"
-import { json } from "../../../test/support/json.ts"
 import { Meeting } from "../../../test/support/meeting.ts"
 import { until } from "../../../test/support/until.ts"
 

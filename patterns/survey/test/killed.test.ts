@@ -1,9 +1,9 @@
 // Processes that are killed in the middle of a survey.
 
 import { once } from "node:events"
+import { json } from "brokerless/codec"
 import { Surveyor } from "brokerless/patterns/survey"
 import { describe, expect, it } from "vitest"
-import { json } from "../../../test/support/json.ts"
 import { Meeting } from "../../../test/support/meeting.ts"
 import { Program } from "../../../test/support/program.ts"
 import type { Said as RespondentSaid } from "./programs/respondent.ts"

@@ -1,10 +1,10 @@
 // Surveys within one process: who is asked, what comes back, and the ways in which a survey ends.
 
 import { AbortError, ClosedError, Dealer, type Peer, StateError } from "brokerless"
+import { json } from "brokerless/codec"
 import { Respondent, type SurveyOutcome, Surveyor } from "brokerless/patterns/survey"
 import { describe, expect, it } from "vitest"
 import { deferred } from "../../../test/support/deferred.ts"
-import { json } from "../../../test/support/json.ts"
 import { until } from "../../../test/support/until.ts"
 
 const codec = json<string>()

@@ -2,8 +2,8 @@
 //
 //   writer.js <endpoint>
 
+import { json } from "brokerless/codec"
 import { CloneClient } from "brokerless/patterns/clone"
-import { json } from "../../../../test/support/json.ts"
 
 const [endpoint] = process.argv.slice(2) as [string]
 const client = new CloneClient({ codec: json<number>() })

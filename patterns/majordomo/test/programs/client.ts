@@ -2,8 +2,8 @@
 //
 //   client.js <endpoint>
 
+import { json } from "brokerless/codec"
 import { MajordomoClient } from "brokerless/patterns/majordomo"
-import { json } from "../../../../test/support/json.ts"
 
 const [endpoint] = process.argv.slice(2) as [string]
 const client = new MajordomoClient({ codec: json<number>() })

@@ -2,8 +2,8 @@
 //
 //   worker.js <endpoint> work | hang
 
+import { json } from "brokerless/codec"
 import { MajordomoWorker } from "brokerless/patterns/majordomo"
-import { json } from "../../../../test/support/json.ts"
 
 const [endpoint, order] = process.argv.slice(2) as [string, string]
 const worker = new MajordomoWorker(
