@@ -8,7 +8,7 @@ const config: ViteUserConfig = {
       { find: /^brokerless\/codec$/, replacement: fileURLToPath(new URL("./src/codec.ts", import.meta.url)) },
       { find: /^brokerless\/curve$/, replacement: fileURLToPath(new URL("./src/curve.ts", import.meta.url)) },
       {
-        find: /^brokerless\/zeromq\/draft$/,
+        find: /^brokerless\/zeromq\/draft(\.js)?$/,
         replacement: fileURLToPath(new URL("./src/zeromq/draft.ts", import.meta.url)),
       },
       { find: /^brokerless\/zeromq$/, replacement: fileURLToPath(new URL("./src/zeromq.ts", import.meta.url)) },

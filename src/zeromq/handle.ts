@@ -184,7 +184,7 @@ export class Handle implements atExit.Leaving {
 
   unbindSync(address: string): void {
     this.checkOpen()
-    if (!address.includes("://")) throw errnoError("EINVAL", undefined, address)
+    checkProtocol(this.values.type, address, "part with")
     const known = this.#core?.endpoints ?? []
     if (!known.includes(this.context.endpointOf(address)) && this.#binding === undefined) {
       throw errnoError("ENOENT", undefined, address)
@@ -214,7 +214,7 @@ export class Handle implements atExit.Leaving {
 
   disconnect(address: string): void {
     this.checkOpen()
-    if (!address.includes("://")) throw errnoError("EINVAL", undefined, address)
+    checkProtocol(this.values.type, address, "part with")
     if (this.#core === undefined) throw errnoError("ENOENT", undefined, address)
     try {
       this.#core.disconnect(this.context.endpointOf(address))
@@ -247,7 +247,7 @@ export class Handle implements atExit.Leaving {
   }
 
   async #unbind(address: string): Promise<void> {
-    if (!address.includes("://")) throw errnoError("EINVAL")
+    checkProtocol(this.values.type, address, "part with")
     await this.#binding
     if (this.#core === undefined) throw errnoError("ENOENT")
     await this.#core.unbind(this.context.endpointOf(address))

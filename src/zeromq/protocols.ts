@@ -9,10 +9,14 @@ const DISH = 15
 const DATAGRAM = 18
 
 /** What is to be done with an address. */
-export type Purpose = "bind" | "connect"
+export type Purpose = "bind" | "connect" | "part with"
 
 /** Who may do what with datagrams. */
-const WITH_UDP: Readonly<Record<Purpose, readonly number[]>> = { bind: [DISH, DATAGRAM], connect: [RADIO] }
+const WITH_UDP: Readonly<Record<Purpose, readonly number[]>> = {
+  bind: [DISH, DATAGRAM],
+  connect: [RADIO],
+  "part with": [RADIO, DISH, DATAGRAM],
+}
 
 /** Throws for an address whose transport does not exist, or is not for sockets of this type. */
 export function checkProtocol(type: number, address: string, purpose: Purpose): void {

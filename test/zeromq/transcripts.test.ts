@@ -28,6 +28,8 @@ describe("the same scenarios print the same with zeromq and with brokerless/zero
     ["proxies", "proxies"],
     ["security", "PLAIN, CURVE and handlers of ZAP"],
     ["streams", "octets without a protocol"],
+    ["drafts", "types of draft RFCs"],
+    ["datagrams", "the same over udp"],
   ] as const) {
     it(`${file}: ${what}`, async () => {
       const [theirs, ours] = await Promise.all([transcript("zeromq", file), transcript("brokerless/zeromq", file)])

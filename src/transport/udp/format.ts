@@ -36,10 +36,20 @@ export interface DatagramFormat {
   decode(octets: Bytes, from: Target): Message | undefined
 }
 
+/**
+ * Octets of the longest group that is sent. The length is one octet, which libzmq 4.3.5 takes for a signed one: from 128
+ * on, it ends the process of whoever receives it.
+ */
+export const MAX_SENT_GROUP = 127
+
 /** Length of the group (1 octet), group, body (libzmq, udp_engine.cpp). */
 export const GROUPED: DatagramFormat = {
   check([group, body]) {
-    checkSize(1 + (group as Frame).length + (body as Frame).length)
+    const { length } = group as Frame
+    if (length > MAX_SENT_GROUP) {
+      throw new MessageError("EMSGSIZE", `Over udp a group has at most ${MAX_SENT_GROUP} octets, got ${length}`)
+    }
+    checkSize(1 + length + (body as Frame).length)
   },
   encode([group, body]) {
     const [name, content] = [group as Frame, body as Frame]
