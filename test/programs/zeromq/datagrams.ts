@@ -45,6 +45,23 @@ async function listening(dish: Dish, port: number): Promise<void> {
   socket.close()
 }
 
+/** As above, of a Datagram. */
+async function receiving(datagram: InstanceType<Stage["draft"]["Datagram"]>, port: number): Promise<void> {
+  const socket = await plainSocket()
+  let came = false
+  const first = datagram.receive().then(() => {
+    came = true
+  })
+  while (!came) {
+    await put(socket, "receiving?", port)
+    await sleep(5)
+  }
+  await first
+  await put(socket, "receiving!", port)
+  while (String((await datagram.receive())[1]) !== "receiving!");
+  socket.close()
+}
+
 export const radiosToDishes: Scenario = async ({ draft, say, tell }) => {
   const port = await freePort()
   const radio = new draft.Radio()
@@ -140,7 +157,8 @@ export const datagrams: Scenario = async ({ draft, say, tell }) => {
   await one.bind(`udp://127.0.0.1:${first}`)
   await two.bind(`udp://127.0.0.1:${second}`)
   say(one.writable, one.lastEndpoint === `127.0.0.1:${first}`)
-  await sleep(100)
+  await receiving(one, first)
+  await receiving(two, second)
   await one.send([`127.0.0.1:${second}`, "question"])
   const [address, question] = await two.receive()
   say(address.toString("latin1") === `127.0.0.1:${first}\0`, question)

@@ -8,27 +8,23 @@ async function everyTransport(run: (address: string) => Promise<void>): Promise<
   for (const address of TRANSPORTS) await run(address)
 }
 
-/** Sends until the Dish has it: joining takes its time, and nobody tells. */
+let probes = 0
+
+/** Sends until the Dish has it: joining takes its time, and nobody tells. What is left of it is of a group it left. */
 async function reaches(stage: Stage, radio: InstanceType<Stage["draft"]["Radio"]>, dish: Dish): Promise<void> {
-  dish.join("ready?")
+  const probe = `probe ${probes++}`
   let came = false
-  const first = dish.receive().then(() => {
+  dish.join("ready?")
+  const hearing = (async () => {
+    while (String((await dish.receive())[0]) !== probe);
     came = true
-  })
+  })()
   while (!came) {
-    await radio.send("?", { group: "ready?" })
+    await radio.send(probe, { group: "ready?" })
     await sleep(5)
   }
-  await first
+  await hearing
   dish.leave("ready?")
-  await sleep(50)
-  dish.receiveTimeout = 0
-  for (let more = true; more; )
-    more = await dish
-      .receive()
-      .then(() => true)
-      .catch(() => false)
-  dish.receiveTimeout = -1
   stage.say("they know each other")
 }
 
