@@ -100,7 +100,7 @@ export abstract class Socket {
     return this.#handle.bind(this, checkAddress(arguments))
   }
 
-  /** As {@link Socket.bind}, at once. The host of a tcp address has to be an address or an interface, not a name. */
+  /** As `bind`, at once. The host of a tcp address has to be an address or an interface, not a name. */
   bindSync(address: string): void {
     this.#handle.bindSync(checkAddress(arguments))
   }
@@ -110,7 +110,7 @@ export abstract class Socket {
     return this.#handle.unbind(this, checkAddress(arguments))
   }
 
-  /** As {@link Socket.unbind}, at once. */
+  /** As `unbind`, at once. */
   unbindSync(address: string): void {
     this.#handle.unbindSync(checkAddress(arguments))
   }
