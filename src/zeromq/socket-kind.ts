@@ -25,7 +25,7 @@ export interface SocketKind {
   readonly linger?: number
   /** How many frames each message has, where that is not for the sender to say. */
   readonly frames?: number
-  /** Where its messages go is said by the options of `send`: the frame that says it. Throws what the caller is to see. */
+  /** Where its messages go is said by the options of `send`: the frame for it. Throws what the caller is to see. */
   label?(options: object): Frame
   /** Joins groups. */
   readonly joins?: boolean

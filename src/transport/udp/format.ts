@@ -37,8 +37,8 @@ export interface DatagramFormat {
 }
 
 /**
- * Octets of the longest group that is sent. The length is one octet, which libzmq 4.3.5 takes for a signed one: from 128
- * on, it ends the process of whoever receives it.
+ * Octets of the longest group that is sent. Its length is one octet, which libzmq 4.3.5 takes for a signed one: from
+ * 128 on, it ends the process of whoever receives it.
  */
 export const MAX_SENT_GROUP = 127
 
