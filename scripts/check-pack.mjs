@@ -53,7 +53,9 @@ function checkFiles(files) {
   }
   // Declarations for CommonJS, which scripts/commonjs-types.mjs copied from those beside them.
   for (const file of files) if (file.endsWith(".d.cts")) expected.add(file)
-  if (!files.includes("dist/zeromq.d.cts")) fail("the package lacks dist/zeromq.d.cts")
+  for (const copy of ["dist/zeromq.d.cts", "dist/zeromq/draft.d.cts"]) {
+    if (!files.includes(copy)) fail(`the package lacks ${copy}`)
+  }
   const surplus = files.filter((file) => !expected.has(file))
   const missing = [...expected].filter((file) => !files.includes(file))
   if (surplus.length > 0) fail(`the package holds what it should not: ${surplus.join(", ")}`)
@@ -147,6 +149,10 @@ function checkModules(consumer) {
   if (names !== same || names.trim().split(" ").length !== 20)
     fail(`zeromq: import gives\n  ${names}\nand require\n  ${same}`)
   report("brokerless/zeromq runs, imported and required: the same twenty names")
+  const drafts = node(consumer, join("out", "draft.mjs"))
+  if (drafts !== node(consumer, join("out", "draft.cjs")) || drafts.trim().split(" ").length !== 7)
+    fail(`zeromq/draft: import gives\n  ${drafts}`)
+  report("brokerless/zeromq/draft runs, imported and required: the same seven names")
   for (const program of ["curve.mjs", "curve.cjs"]) {
     const provider = node(consumer, join("out", program)).trim()
     if (provider !== "libsodium (WebAssembly)") fail(`CURVE without sodium-native is done by ${provider}`)

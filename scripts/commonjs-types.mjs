@@ -1,6 +1,6 @@
-// Copies the declarations of `brokerless/zeromq` for programs that are CommonJS to the type-checker: the package is one
-// of ES modules, which some resolutions let no CommonJS program refer to, though every supported Node.js can require it.
-// Run after scripts/compile.mjs, which removes what it did not write itself.
+// Copies the declarations of `brokerless/zeromq` and of its draft door for programs that are CommonJS to the
+// type-checker: the package is one of ES modules, which some resolutions let no CommonJS program refer to, though every
+// supported Node.js can require it. Run after scripts/compile.mjs, which removes what it did not write itself.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, normalize } from "node:path"
@@ -25,4 +25,4 @@ function copy(file) {
   writeFileSync(join(dist, file.replace(/\.d\.ts$/, ".d.cts")), named)
 }
 
-copy("zeromq.d.ts")
+for (const door of ["zeromq.d.ts", "zeromq/draft.d.ts"]) copy(door)

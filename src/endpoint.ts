@@ -38,7 +38,22 @@ export interface InprocEndpoint {
   readonly name: string
 }
 
-export type Endpoint = TcpEndpoint | IpcEndpoint | InprocEndpoint
+/** `udp://host:port`, or `udp://interface;group:port` for a multicast group. */
+export interface UdpEndpoint {
+  readonly transport: "udp"
+  /** The endpoint as it was given. */
+  readonly text: string
+  /** As in {@link TcpEndpoint}. */
+  readonly host: string
+  /** 0 = any, for a bind only. */
+  readonly port: number
+  /** Whether the host is a multicast group. */
+  readonly multicast: boolean
+  /** Through which interface the group is reached: its address, its name, or `*` for what the system chooses. */
+  readonly interface: string
+}
+
+export type Endpoint = TcpEndpoint | IpcEndpoint | InprocEndpoint | UdpEndpoint
 
 /** What is to be done with an endpoint: wildcards are for `bind`, sources for `connect`. */
 export type Purpose = "bind" | "connect"
@@ -63,6 +78,8 @@ const TCP_FORMS: Readonly<Record<Purpose, string>> = {
     "or tcp://source:port;host:port to connect from there",
 }
 
+const UDP_FORM = "udp://host:port, or udp://interface;group:port for a multicast group"
+
 /**
  * Takes an endpoint apart.
  *
@@ -84,6 +101,8 @@ export function parseEndpoint(text: string, purpose: Purpose): Endpoint {
       return parseIpc(text, address, purpose)
     case "inproc":
       return parseInproc(text, address)
+    case "udp":
+      return parseUdp(text, address, purpose)
     default:
       throw new EndpointError(
         "EPROTONOSUPPORT",
@@ -100,19 +119,38 @@ export function formatTcp(host: string, port: number): string {
 
 function parseTcp(text: string, address: string, purpose: Purpose): TcpEndpoint {
   const semicolon = address.indexOf(";")
-  if (semicolon < 0) return { transport: "tcp", text, ...hostAndPort(text, address, purpose) }
-  if (purpose === "bind") throw invalid(text, "a source is for connecting only", TCP_FORMS.bind)
+  const accepted = TCP_FORMS[purpose]
+  if (semicolon < 0) return { transport: "tcp", text, ...hostAndPort(text, address, purpose, accepted) }
+  if (purpose === "bind") throw invalid(text, "a source is for connecting only", accepted)
   return {
     transport: "tcp",
     text,
-    ...hostAndPort(text, address.slice(semicolon + 1), "connect"),
+    ...hostAndPort(text, address.slice(semicolon + 1), "connect", accepted),
     // The near end is bound, hence it may hold wildcards.
-    source: hostAndPort(text, address.slice(0, semicolon), "bind"),
+    source: hostAndPort(text, address.slice(0, semicolon), "bind", TCP_FORMS.bind),
   }
 }
 
-function hostAndPort(text: string, address: string, purpose: Purpose): TcpSource {
-  const accepted = TCP_FORMS[purpose]
+function parseUdp(text: string, address: string, purpose: Purpose): UdpEndpoint {
+  const semicolon = address.lastIndexOf(";")
+  const { host, port } = hostAndPort(text, address.slice(semicolon + 1), purpose, UDP_FORM)
+  const multicast = isMulticast(host)
+  if (semicolon < 0) return { transport: "udp", text, host, port, multicast, interface: "*" }
+  if (!multicast) throw invalid(text, `${quote(host)} is no multicast group, so no interface leads to it`, UDP_FORM)
+  const name = address.slice(0, semicolon)
+  const wrong = wrongWithHost(name, "bind")
+  if (wrong !== undefined) throw invalid(text, `of the interface, ${wrong}`, UDP_FORM)
+  return { transport: "udp", text, host, port, multicast, interface: name }
+}
+
+/** RFC 5771: 224.0.0.0 to 239.255.255.255; RFC 4291: ff00::/8. */
+function isMulticast(host: string): boolean {
+  if (host.includes(":")) return /^ff[0-9a-f]{2}:/i.test(host)
+  const first = isIPv4(host) ? Number(host.split(".")[0]) : 0
+  return first >= 224 && first <= 239
+}
+
+function hostAndPort(text: string, address: string, purpose: Purpose, accepted: string): TcpSource {
   const bracketed = address.startsWith("[")
   const hostEnd = bracketed ? address.indexOf("]") + 1 : address.lastIndexOf(":")
   if (bracketed && hostEnd === 0) throw invalid(text, "the bracket is not closed", accepted)

@@ -8,11 +8,13 @@ import { inproc } from "./transport/inproc/inproc.ts"
 import { ipc } from "./transport/ipc.ts"
 import { tcp } from "./transport/tcp.ts"
 import type { Transport } from "./transport/transport.ts"
+import { udp } from "./transport/udp/udp.ts"
 
 const TRANSPORTS: Readonly<Record<Endpoint["transport"], Transport>> = {
   inproc,
   ipc: overStreams(ipc),
   tcp: overStreams(tcp),
+  udp,
 }
 
 const RAW_TCP = overStreams(tcp, (host) => (setup) => new RawSession(setup, host.tellsOfPeers))

@@ -133,7 +133,7 @@ describe("parseEndpoint", () => {
     },
   )
 
-  it.each(["foo://bar", "TCP://127.0.0.1:80", "udp://127.0.0.1:80", "ws://127.0.0.1:80", " tcp://127.0.0.1:80"])(
+  it.each(["foo://bar", "TCP://127.0.0.1:80", "pgm://127.0.0.1:80", "ws://127.0.0.1:80", " tcp://127.0.0.1:80"])(
     "refuses the transport of %j with EPROTONOSUPPORT",
     (text) => {
       const error = refusalOf(text, "connect")

@@ -33,6 +33,8 @@ export interface Link {
   finish(): void
   /** Ends the connection; what is queued is no longer of interest to the socket. */
   end(reason?: MessagingError): void
+  /** Only of what carries datagrams to whoever listens: throws a MessageError for a message that is too large. */
+  check?(message: Message): void
   /** Resolves when nothing of the connection is left open. */
   readonly done: Promise<void>
 }

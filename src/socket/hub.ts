@@ -12,7 +12,7 @@ import { Peer, type PeerFacts } from "../peer.ts"
 import { Budget } from "../pipe/budget.ts"
 import { Pipe, type PipeOwner, type PipeSetup, type QueueLimit } from "../pipe/pipe.ts"
 import type { Marks, MessageQueue } from "../pipe/queue.ts"
-import type { SocketType } from "../socket-type.ts"
+import type { WireType } from "../socket-type.ts"
 import { type DropReason, PeerStats, type Queued, SocketStats } from "../stats.ts"
 import type { SubscriptionKind } from "../subscription.ts"
 import type { Binding, Connection, SocketHost } from "../transport/transport.ts"
@@ -30,6 +30,8 @@ export interface Pattern {
   readonly raw?: boolean
   /** Of those: whether an empty message tells that one came or left. */
   readonly tellsOfPeers?: boolean
+  /** How many routers datagrams to a multicast group may pass. */
+  multicastHops?: (() => number) | undefined
   /** An endpoint was connected; its peer may come later. */
   added?(pipe: Pipe): void
   /** Why this peer may not stay, if it may not. Its handshake is complete, and nothing else knows of it yet. */
@@ -53,12 +55,12 @@ export interface Pattern {
 }
 
 /** Types for which connecting to the same endpoint again changes nothing, as ZeroMQ users know it. */
-const CONNECTS_ONCE: ReadonlySet<SocketType> = new Set<SocketType>(["DEALER", "SUB", "PUB", "REQ"])
+const CONNECTS_ONCE: ReadonlySet<WireType> = new Set<WireType>(["DEALER", "SUB", "PUB", "REQ"])
 
 const UNLIMITED = Number.POSITIVE_INFINITY
 
 export class Hub implements SocketHost, PipeOwner {
-  readonly type: SocketType
+  readonly type: WireType
   options: Readonly<ResolvedOptions>
   readonly monitor: Monitor = new Monitor()
   readonly stats: SocketStats
@@ -92,7 +94,7 @@ export class Hub implements SocketHost, PipeOwner {
   /** Why nobody can come any more: the last endpoint has been given up. */
   #forlorn: UnreachableError | undefined
 
-  constructor(type: SocketType, options: Readonly<ResolvedOptions>) {
+  constructor(type: WireType, options: Readonly<ResolvedOptions>) {
     this.type = type
     this.options = options
     this.budget = new Budget(options.maxBufferedBytes || UNLIMITED)
@@ -248,6 +250,10 @@ export class Hub implements SocketHost, PipeOwner {
 
   get tellsOfPeers(): boolean {
     return this.#pattern.tellsOfPeers ?? false
+  }
+
+  get multicastHops(): number | undefined {
+    return this.#pattern.multicastHops?.()
   }
 
   get acceptedPeers(): number {

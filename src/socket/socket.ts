@@ -6,7 +6,7 @@ import type { Monitor } from "../events.ts"
 import { describe } from "../message.ts"
 import { applicableOptions, type ResolvedOptions, resolveOptions, type SocketClass } from "../options.ts"
 import type { Peer } from "../peer.ts"
-import type { SocketType } from "../socket-type.ts"
+import type { SocketType, WireType } from "../socket-type.ts"
 import type { SocketStats } from "../stats.ts"
 import { Hub } from "./hub.ts"
 import type { WaitOptions } from "./waiting.ts"
@@ -41,7 +41,7 @@ export abstract class Socket implements AsyncDisposable {
   }
 
   /** @internal */
-  constructor(socketClass: SocketClass, type: SocketType, options: object | undefined) {
+  constructor(socketClass: SocketClass, type: WireType, options: object | undefined) {
     this.#class = socketClass
     this.#hub = new Hub(type, resolveOptions(socketClass, options))
   }
@@ -126,7 +126,8 @@ export abstract class Socket implements AsyncDisposable {
 
   /** The type of its RFC, in capitals. */
   get type(): SocketType {
-    return this.#hub.type
+    // Of public classes, and no other is ever looked at as one.
+    return this.#hub.type as SocketType
   }
 
   /** The options in force: what was given, and the defaults of the rest. */

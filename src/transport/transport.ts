@@ -12,7 +12,7 @@ import type { ResolvedOptions } from "../options.ts"
 import type { PeerFacts } from "../peer.ts"
 import type { Pipe } from "../pipe/pipe.ts"
 import type { Marks } from "../pipe/queue.ts"
-import type { SocketType } from "../socket-type.ts"
+import type { WireType } from "../socket-type.ts"
 import type { DropReason, SocketStats } from "../stats.ts"
 
 /** What a session wants to be told by its stream. After `closed` nothing more is called. */
@@ -108,7 +108,7 @@ export interface StreamTransport {
 
 /** What a transport needs of the socket it works for. Nothing here is called once the socket is closed. */
 export interface SocketHost {
-  readonly type: SocketType
+  readonly type: WireType
   readonly options: Readonly<ResolvedOptions>
   readonly monitor: Monitor
   readonly stats: SocketStats
@@ -118,6 +118,8 @@ export interface SocketHost {
   readonly sharesMessages: boolean
   /** Whether peers that come and go without a protocol are told of by empty messages. */
   readonly tellsOfPeers: boolean
+  /** How many routers datagrams to a multicast group may pass; as the system has it, if nothing is said. */
+  readonly multicastHops?: number | undefined
   /** Peers that came in through bound endpoints. */
   readonly acceptedPeers: number
   /**

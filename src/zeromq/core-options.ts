@@ -5,7 +5,7 @@ import type { ContextState } from "./context.ts"
 import type { OptionValues } from "./option-values.ts"
 import * as option from "./option-values.ts"
 import { securityOf } from "./security-of.ts"
-import type { SocketKind } from "./socket-kinds.ts"
+import type { SocketKind } from "./socket-kind.ts"
 
 /** What an unset option of keep-alive means to most systems, seconds. */
 const SYSTEM_IDLE = 7200

@@ -15,7 +15,7 @@ import { framesOf } from "./frames-of.ts"
 import type { OptionValues } from "./option-values.ts"
 import * as option from "./option-values.ts"
 import type { Pin } from "./pin.ts"
-import type { SocketKind } from "./socket-kinds.ts"
+import type { SocketKind } from "./socket-kind.ts"
 import { Turns } from "./turns.ts"
 
 const BUSY_WRITING = "Socket is busy writing; only one send operation may be in progress at any time"
@@ -62,13 +62,17 @@ export class Exchange {
     if (kind.first !== undefined) this.#alternating = core as CoreSocket & Alternating
   }
 
-  send(owner: object, value: unknown): Promise<void> {
+  send(owner: object, value: unknown, options: object | undefined): Promise<void> {
     if (this.#writing) throw errnoError("EBUSY", BUSY_WRITING)
     const message = framesOf(value)
+    const { kind } = this.#setup
+    const { length } = message
+    if (options !== undefined && kind.label !== undefined) message.unshift(kind.label(options))
     if (this.#hub === undefined) this.#setup.start()
     const outbox = this.#outbox
-    if (outbox === undefined) return this.#write(owner, this.#never("ENOTSUP"))
-    if (message.length === 0) return DONE
+    if (outbox === undefined) return this.#cannotSend(owner)
+    if (length === 0) return DONE
+    if (kind.frames !== undefined && kind.frames !== length) return Promise.reject(errnoError("EINVAL"))
     if (this.#turns !== undefined) return this.#sendInTurn(owner, this.#turns, message)
     let verdict: Verdict
     try {
@@ -80,7 +84,7 @@ export class Exchange {
     if (settled === DONE) return settled
     if (settled !== undefined) return this.#write(owner, settled)
     const timeout = this.#setup.values.number(option.SEND_TIMEOUT)
-    if (timeout === 0 || this.#setup.kind.impatient) return Promise.reject(errnoError("EAGAIN"))
+    if (timeout === 0 || kind.impatient) return Promise.reject(errnoError("EAGAIN"))
     return this.#write(owner, outbox.wait(message, message, verdict, timeout))
   }
 
@@ -195,6 +199,12 @@ export class Exchange {
         this.#orphaned = true
       }
     }
+  }
+
+  /** Those that claim to be writable at least say at once that they are not. */
+  #cannotSend(owner: object): Promise<void> {
+    if (this.#setup.kind.writable) return Promise.reject(errnoError("ENOTSUP"))
+    return this.#write(owner, this.#never("ENOTSUP"))
   }
 
   // ── waiting ────────────────────────────────────────────────────────────────────────────────────────────────────

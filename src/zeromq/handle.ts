@@ -5,6 +5,7 @@
 import { type Bytes, EMPTY, fromString } from "../bytes.ts"
 import { StateError } from "../errors.ts"
 import type { Hub } from "../socket/hub.ts"
+import type { Dish } from "../socket/radiodish/dish.ts"
 import type { Router } from "../socket/reqrep/router.ts"
 import { type Socket as CoreSocket, hubOf, reconfigure } from "../socket/socket.ts"
 import * as atExit from "./at-exit.ts"
@@ -18,8 +19,9 @@ import { observe } from "./observed-events.ts"
 import * as option from "./option-values.ts"
 import { type Layout, type OptionValue, OptionValues } from "./option-values.ts"
 import { Pin } from "./pin.ts"
-import { checkProtocol } from "./protocols.ts"
-import type { SocketKind } from "./socket-kinds.ts"
+import { checkProtocol, lastEndpointOf, type Purpose } from "./protocols.ts"
+import { groupOf } from "./send-options.ts"
+import type { SocketKind } from "./socket-kind.ts"
 import { ZAP_ADDRESS, ZapClient } from "./zap.ts"
 
 const BLOCKED = "Socket is blocked by a bind or unbind operation"
@@ -133,12 +135,27 @@ export class Handle implements atExit.Leaving {
     }
   }
 
+  // ── groups ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Joins or leaves a group. */
+  group(action: "join" | "leave", value: unknown): void {
+    this.checkOpen()
+    const group = groupOf(value)
+    if (!this.kind.joins) throw errnoError("ENOTSUP")
+    try {
+      const dish = this.core as Dish
+      dish[action](group)
+    } catch (error) {
+      throw translated(error)
+    }
+  }
+
   // ── endpoints ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   bind(owner: object, address: string): Promise<void> {
     this.checkOpen()
     return this.#blocking(owner, address, async () => {
-      this.#check(address)
+      this.#check(address, "bind")
       const endpoint = await this.#ready().bind(this.context.endpointOf(address))
       this.#bound(this.context.addressOf(endpoint))
     })
@@ -155,7 +172,7 @@ export class Handle implements atExit.Leaving {
   bindSync(address: string): void {
     this.checkOpen()
     try {
-      this.#check(address)
+      this.#check(address, "bind")
       const hub = hubOf(this.#ready())
       const wanted = address === "ipc://*" ? chosenPath() : address
       const endpoint = hub.bindNow(this.context.endpointOf(wanted)) ?? this.#bindInBackground(hub, wanted)
@@ -167,7 +184,7 @@ export class Handle implements atExit.Leaving {
 
   unbindSync(address: string): void {
     this.checkOpen()
-    if (!address.includes("://")) throw errnoError("EINVAL", undefined, address)
+    checkProtocol(this.values.type, address, "part with")
     const known = this.#core?.endpoints ?? []
     if (!known.includes(this.context.endpointOf(address)) && this.#binding === undefined) {
       throw errnoError("ENOENT", undefined, address)
@@ -180,7 +197,7 @@ export class Handle implements atExit.Leaving {
   connect(address: string): void {
     this.checkOpen()
     try {
-      this.#check(address)
+      this.#check(address, "connect")
       const core = this.#ready()
       const endpoint = this.context.endpointOf(address)
       const routingId = this.values.octets(option.CONNECT_ROUTING_ID)
@@ -191,13 +208,13 @@ export class Handle implements atExit.Leaving {
       throw translated(error, address)
     }
     this.endpoints++
-    this.values.keep(option.LAST_ENDPOINT, fromString(address))
+    this.values.keep(option.LAST_ENDPOINT, fromString(lastEndpointOf(address)))
     for (const queue of this.#observers) queue.connecting(address)
   }
 
   disconnect(address: string): void {
     this.checkOpen()
-    if (!address.includes("://")) throw errnoError("EINVAL", undefined, address)
+    checkProtocol(this.values.type, address, "part with")
     if (this.#core === undefined) throw errnoError("ENOENT", undefined, address)
     try {
       this.#core.disconnect(this.context.endpointOf(address))
@@ -207,8 +224,8 @@ export class Handle implements atExit.Leaving {
     this.endpoints--
   }
 
-  #check(address: string): void {
-    checkProtocol(this.values.type, address)
+  #check(address: string, purpose: Purpose): void {
+    checkProtocol(this.values.type, address, purpose)
     // Traffic that was to take another way takes none at all.
     const detour = this.values.octets(option.SOCKS_PROXY) ?? this.values.octets(option.INTERFACE)
     if (detour !== null && address.startsWith("tcp://")) throw errnoError("ENOTSUP", undefined, address)
@@ -230,7 +247,7 @@ export class Handle implements atExit.Leaving {
   }
 
   async #unbind(address: string): Promise<void> {
-    if (!address.includes("://")) throw errnoError("EINVAL")
+    checkProtocol(this.values.type, address, "part with")
     await this.#binding
     if (this.#core === undefined) throw errnoError("ENOENT")
     await this.#core.unbind(this.context.endpointOf(address))
@@ -246,7 +263,7 @@ export class Handle implements atExit.Leaving {
 
   #bound(address: string): void {
     this.endpoints++
-    this.values.keep(option.LAST_ENDPOINT, fromString(address))
+    this.values.keep(option.LAST_ENDPOINT, fromString(lastEndpointOf(address)))
     if (!address.startsWith("inproc://")) return
     this.#names.add(address)
     this.context.names.add(address)

@@ -9,12 +9,13 @@ import type { EventQueue } from "./event-queue.ts"
 import type { AuthError, Event, ProtoError } from "./event-types.ts"
 import { ZapError } from "./zap.ts"
 
-const INPROC = "inproc://"
+/** Of these nothing is told, as libzmq has it. */
+const SILENT = /^(?:inproc|udp):/
 
-/** Tells `queue` of everything from now on. Over inproc nothing is told, as libzmq has it. */
+/** Tells `queue` of everything from now on. */
 export function observe(monitor: Monitor, context: ContextState, queue: EventQueue): void {
   const tell = (endpoint: string, make: (address: string) => Event | undefined): void => {
-    if (endpoint.startsWith(INPROC)) return
+    if (SILENT.test(endpoint)) return
     const event = make(context.addressOf(endpoint))
     if (event !== undefined) queue.push(event)
   }

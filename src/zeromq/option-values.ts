@@ -20,6 +20,7 @@ export const SEND_HIGH_WATER_MARK = 23
 export const RECEIVE_HIGH_WATER_MARK = 24
 export const RECEIVE_TIMEOUT = 27
 export const SEND_TIMEOUT = 28
+export const MULTICAST_HOPS = 25
 export const LAST_ENDPOINT = 32
 export const MANDATORY = 33
 export const TCP_KEEPALIVE = 34
@@ -117,6 +118,7 @@ const PULL = 7
 const PUSH = 8
 const XPUB = 9
 const STREAM = 11
+const RADIO = 14
 const GATHER = 16
 const SCATTER = 17
 
@@ -138,7 +140,7 @@ const ROWS: ReadonlyMap<number, Row> = new Map([
   [MAX_MESSAGE_SIZE, { layout: 8, initial: -1, accepts: () => true }],
   [SEND_HIGH_WATER_MARK, whole(1000, 0)],
   [RECEIVE_HIGH_WATER_MARK, whole(1000, 0)],
-  [25, whole(1, 1)],
+  [MULTICAST_HOPS, whole(1, 1)],
   [RECEIVE_TIMEOUT, whole(-1, -1)],
   [SEND_TIMEOUT, whole(-1, -1)],
   [LAST_ENDPOINT, octets(0, 0, { access: "get" })],
@@ -170,7 +172,7 @@ const ROWS: ReadonlyMap<number, Row> = new Map([
   [CONNECT_ROUTING_ID, octets(1, 255, { on: [ROUTER, STREAM], access: "set" })],
   [HANDSHAKE_INTERVAL, whole(30_000, 0)],
   [SOCKS_PROXY, octetsOrNull(1, MAX_INT)],
-  [NO_DROP, flag(0, { on: [PUB, XPUB], access: "set" })],
+  [NO_DROP, flag(0, { on: [PUB, XPUB, RADIO], access: "set" })],
   [MANUAL, flag(0, { on: [PUB, XPUB], access: "set" })],
   [WELCOME_MESSAGE, octets(0, MAX_INT, { on: [PUB, XPUB], access: "set" })],
   [NOTIFY, flag(1, { on: [STREAM], access: "set" })],

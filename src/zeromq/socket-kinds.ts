@@ -1,4 +1,5 @@
-// The types of sockets by the numbers of libzmq, and the socket of the library behind each.
+// The types of sockets by the numbers of libzmq, and the socket of the library behind each; those of drafts are in
+// draft-kinds.ts.
 
 import type { Message, MessageLike } from "../message.ts"
 import { Pair } from "../socket/pair.ts"
@@ -16,53 +17,10 @@ import type { Socket } from "../socket/socket.ts"
 import { Stream } from "../socket/stream.ts"
 import type { OptionValues } from "./option-values.ts"
 import * as option from "./option-values.ts"
-
-/** What distinguishes a type of socket. */
-export interface SocketKind {
-  /** Makes the socket of the library. */
-  create(options: object, values: OptionValues): Socket
-  /** Options of this type only, as the library has them. */
-  own?(values: OptionValues): object
-  readonly sends: boolean
-  readonly receives: boolean
-  /** Strictly alternates; this is the first of the two. */
-  readonly first?: "send" | "receive"
-  /** What `writable` says before the first endpoint. */
-  readonly writable?: boolean
-  /** Whether these options take that back. */
-  insists?(values: OptionValues): boolean
-  /** A message that nobody can take is refused at once, however long a send may wait. */
-  readonly impatient?: boolean
-  /** How long it lingers at first, where that differs. */
-  readonly linger?: number
-}
-
-function receiving(values: OptionValues): object {
-  return { receiveHighWaterMark: values.number(option.RECEIVE_HIGH_WATER_MARK) }
-}
-
-function sending(values: OptionValues): object {
-  return { sendHighWaterMark: values.number(option.SEND_HIGH_WATER_MARK), sendHighWaterMarkBytes: 0 }
-}
+import { conflating, publishing, receiving, type SocketKind, sending } from "./socket-kind.ts"
 
 function named(values: OptionValues): object {
   return { routingId: values.octets(option.ROUTING_ID) ?? undefined }
-}
-
-function publishing(values: OptionValues): object {
-  return {
-    ...sending(values),
-    overflow: values.flag(option.NO_DROP) ? "wait" : "drop",
-    invertMatching: values.flag(option.INVERT_MATCHING),
-    // libzmq has no such limits.
-    maxSubscriptionsPerPeer: Number.MAX_SAFE_INTEGER,
-    maxSubscriptions: Number.MAX_SAFE_INTEGER,
-    maxTopicSize: Number.MAX_SAFE_INTEGER,
-  }
-}
-
-function conflating(values: OptionValues): object {
-  return { conflate: values.flag(option.CONFLATE) }
 }
 
 function verbosityOf(values: OptionValues): "allSubs" | "allSubsUnsubs" | null {

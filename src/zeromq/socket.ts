@@ -5,6 +5,7 @@ import { type Bytes, fromString, isBytes } from "../bytes.ts"
 import type { Message } from "../message.ts"
 import { SKIP } from "../socket/inbox.ts"
 import { type Context, context as defaultContext, defineOption, identifier, stateOf } from "./context.ts"
+import { DRAFT_KINDS } from "./draft-kinds.ts"
 import { errnoError } from "./errno.ts"
 import { Handle } from "./handle.ts"
 import { knowHandles } from "./handle-of.ts"
@@ -44,7 +45,7 @@ export abstract class Socket {
     if (typeof type !== "number") throw new TypeError("Socket type must be a number")
     if (options !== undefined && !isObject(options)) throw new TypeError("Options must be an object")
     checkCount(arguments, 2)
-    const kind = SOCKET_KINDS.get(type | 0)
+    const kind = SOCKET_KINDS.get(type | 0) ?? DRAFT_KINDS.get(type | 0)
     this.#context = takeContext(options)
     const state = stateOf(this.#context)
     if (kind === undefined || state === undefined) throw errnoError("EINVAL")
@@ -99,7 +100,7 @@ export abstract class Socket {
     return this.#handle.bind(this, checkAddress(arguments))
   }
 
-  /** As {@link Socket.bind}, at once. The host of a tcp address has to be an address or an interface, not a name. */
+  /** As `bind`, at once. The host of a tcp address has to be an address or an interface, not a name. */
   bindSync(address: string): void {
     this.#handle.bindSync(checkAddress(arguments))
   }
@@ -109,7 +110,7 @@ export abstract class Socket {
     return this.#handle.unbind(this, checkAddress(arguments))
   }
 
-  /** As {@link Socket.unbind}, at once. */
+  /** As `unbind`, at once. */
   unbindSync(address: string): void {
     this.#handle.unbindSync(checkAddress(arguments))
   }
@@ -338,12 +339,14 @@ for (const [name, option, layout, access, values] of ACCESSORS) {
 
 // What every socket has at run time, and by its type those alone that can make use of it.
 const methods = {
-  send(this: Socket, message: unknown): Promise<void> {
+  send(this: Socket, message: unknown, options?: unknown): Promise<void> {
     if (message === undefined) throw new TypeError("Message must be present")
-    checkCount(arguments, 1)
     const handle = handleIn(this)
+    if (handle.kind.label === undefined) checkCount(arguments, 1)
+    else if (!isObject(options)) throw new TypeError("Options must be an object")
+    else checkCount(arguments, 2)
     if (handle.closed || handle.blocked) handle.checkOpen()
-    return handle.exchange.send(this, message)
+    return handle.exchange.send(this, message, options as object | undefined)
   },
   receive(this: Socket): Promise<Message> {
     checkCount(arguments, 0)
@@ -351,11 +354,11 @@ const methods = {
     if (handle.closed || handle.blocked) handle.checkOpen()
     return handle.exchange.receive(this)
   },
-  join(this: Socket): never {
-    return unsupported(this)
+  join(this: Socket, ...groups: unknown[]): void {
+    forEachGroup(this, "join", groups)
   },
-  leave(this: Socket): never {
-    return unsupported(this)
+  leave(this: Socket, ...groups: unknown[]): void {
+    forEachGroup(this, "leave", groups)
   },
   [Symbol.asyncIterator](this: Socket): AsyncIterator<unknown, undefined> {
     return new SocketIterator(this as Socket & Receiving)
@@ -407,9 +410,18 @@ class SocketIterator implements AsyncIterator<unknown, undefined> {
   }
 }
 
-function unsupported(socket: Socket): never {
-  handleIn(socket).checkOpen()
-  throw errnoError("ENOTSUP")
+/** What is wrong with one group hinders none of the others; what is no group at all ends it. */
+function forEachGroup(socket: Socket, action: "join" | "leave", groups: readonly unknown[]): void {
+  let refusal: unknown
+  for (const group of groups) {
+    try {
+      handleIn(socket).group(action, group)
+    } catch (error) {
+      if (error instanceof TypeError) throw error
+      refusal ??= error
+    }
+  }
+  if (refusal !== undefined) throw refusal
 }
 
 /** The context among the options, which is no option: it is taken out. */

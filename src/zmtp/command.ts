@@ -28,6 +28,8 @@ const PING = named("PING")
 const PONG = named("PONG")
 const SUBSCRIBE = named("SUBSCRIBE")
 const CANCEL = named("CANCEL")
+const JOIN = named("JOIN")
+const LEAVE = named("LEAVE")
 
 /** The first command of PLAIN and CURVE; what is in it is the mechanism's affair. */
 export function hello(data: Bytes): Bytes {
@@ -96,6 +98,16 @@ export function subscribe(topic: Bytes): Bytes {
 /** Takes a subscription back. */
 export function cancel(topic: Bytes): Bytes {
   return join(CANCEL, topic)
+}
+
+/** Asks a Radio for the messages of a group (RFC 48). */
+export function joinGroup(group: Bytes): Bytes {
+  return join(JOIN, group)
+}
+
+/** Takes that back. */
+export function leaveGroup(group: Bytes): Bytes {
+  return join(LEAVE, group)
 }
 
 /**

@@ -9,9 +9,19 @@
 import { type Bytes, EMPTY } from "../bytes.ts"
 import { HandshakeError, ProtocolError } from "../errors.ts"
 import type { Message } from "../message.ts"
-import { announcesRoutingId, compatible, legalPeers, type SocketType } from "../socket-type.ts"
+import { announcesRoutingId, compatible, legalPeers, type WireType } from "../socket-type.ts"
 import { encodeSubscription, type SubscriptionKind } from "../subscription.ts"
-import { cancel, error as errorCommand, parseCommand, parseError, parsePing, pingName, subscribe } from "./command.ts"
+import {
+  cancel,
+  error as errorCommand,
+  joinGroup,
+  leaveGroup,
+  parseCommand,
+  parseError,
+  parsePing,
+  pingName,
+  subscribe,
+} from "./command.ts"
 import {
   COMMAND_FRAME,
   Decoder,
@@ -31,7 +41,7 @@ export const NOTHING = 0
 export const READY = 1
 /** See `message`. */
 export const MESSAGE = 2
-/** See `topic`. */
+/** See `topic`; of a Dish, which joins and leaves, the topic is a group. */
 export const SUBSCRIBE = 3
 export const CANCEL = 4
 /** To be answered with `context`; see also `timeToLive`. */
@@ -78,7 +88,7 @@ export class Engine {
   /** Minor version of the peer's ZMTP 3: from 1 on it knows subscriptions as commands, and PING. */
   minor = 0
   peer: EnginePeer | undefined
-  readonly #type: SocketType
+  readonly #type: WireType
   readonly #mechanism: Mechanism
   readonly #limits: EngineLimits
   readonly #decoderLimits: DecoderLimits
@@ -94,7 +104,7 @@ export class Engine {
   #opened: Message = []
   #openedSize = 0
 
-  constructor(type: SocketType, mechanism: Mechanism, limits: EngineLimits) {
+  constructor(type: WireType, mechanism: Mechanism, limits: EngineLimits) {
     this.#type = type
     this.#mechanism = mechanism
     this.#limits = limits
@@ -217,7 +227,8 @@ export class Engine {
 
   /** A subscription in the form that this peer understands (RFC 37; the message form for minor version 0). */
   subscription(encoder: Encoder, kind: SubscriptionKind, topic: Bytes): void {
-    if (this.minor >= 1) encoder.command(kind === "subscribe" ? subscribe(topic) : cancel(topic))
+    if (this.#type === "DISH") encoder.command(kind === "subscribe" ? joinGroup(topic) : leaveGroup(topic))
+    else if (this.minor >= 1) encoder.command(kind === "subscribe" ? subscribe(topic) : cancel(topic))
     else encoder.add([encodeSubscription(kind, topic)])
   }
 
@@ -298,7 +309,7 @@ export class Engine {
       throw new MismatchError(this.#type, socketType, asServer || name === "NULL")
     }
     const announced = metadata.get("identity") ?? EMPTY
-    const named = this.#type === "ROUTER" || announcesRoutingId(socketType as SocketType)
+    const named = this.#type === "ROUTER" || announcesRoutingId(socketType as WireType)
     if (named && (announced.length > 255 || announced[0] === 0)) {
       throw new ProtocolError(`A routing id is 1 to 255 octets, the first not zero; got ${announced.length} octets`)
     }
@@ -317,6 +328,10 @@ export class Engine {
     switch (name) {
       case "SUBSCRIBE":
       case "CANCEL":
+      case "JOIN":
+      case "LEAVE":
+        // Groups and topics are two things, and each means nothing to whoever knows the other.
+        if ((this.#type === "RADIO") !== (name === "JOIN" || name === "LEAVE")) return NOTHING
         if (data.length > this.#limits.maxTopicSize) {
           throw new LimitError(
             "maxTopicSize",
@@ -324,7 +339,7 @@ export class Engine {
           )
         }
         this.topic = data
-        return name === "SUBSCRIBE" ? SUBSCRIBE : CANCEL
+        return name === "SUBSCRIBE" || name === "JOIN" ? SUBSCRIBE : CANCEL
       case "PONG":
         this.context = data
         return PONG
@@ -367,7 +382,7 @@ export class MismatchError extends HandshakeError {
   /** The body of the ERROR command for the peer, if it may be sent one. */
   readonly command: Bytes | undefined
 
-  constructor(ours: SocketType, theirs: string, tell: boolean) {
+  constructor(ours: WireType, theirs: string, tell: boolean) {
     super(
       `A ${ours} cannot talk to a peer of type ${JSON.stringify(theirs.slice(0, 32))}; ` +
         `it accepts ${legalPeers(ours).join(" and ")}`,

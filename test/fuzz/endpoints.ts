@@ -80,6 +80,12 @@ function judge(endpoint: Endpoint, text: string, purpose: Purpose): void {
     holds(!endpoint.path.includes("\0") && Buffer.byteLength(endpoint.path) <= 107, () => `The path ${endpoint.path}`)
     holds(purpose === "bind" || endpoint.path !== "*", () => "A wildcard was accepted for connecting")
     same(`ipc://${endpoint.path}`, text, "An ipc endpoint, written again")
+  } else if (endpoint.transport === "udp") {
+    const { host, port } = endpoint
+    holds(Number.isInteger(port) && port >= 0 && port <= 65535, () => `The port ${port}`)
+    holds(purpose === "bind" || (port > 0 && host !== "*"), () => "A wildcard was accepted for connecting")
+    holds(endpoint.multicast || endpoint.interface === "*", () => `The interface ${endpoint.interface} to one address`)
+    holds(endpoint.interface !== "" && !/[\0\n\r;]/.test(endpoint.interface), () => `The one ${endpoint.interface}`)
   } else {
     const { host, port, source } = endpoint
     holds(Number.isInteger(port) && port >= 0 && port <= 65535, () => `The port ${port}`)
@@ -123,6 +129,8 @@ function legal(random: Random): string {
       2,
       () => `ipc://${random.pick(["/tmp/socket", "*", "@name", "relative", "@", "x".repeat(random.within(100, 110))])}`,
     ],
+    [2, () => `udp://${random.pick([...HOSTS, "239.1.2.3", "[ff02::1]"])}:${port()}`],
+    [2, () => `udp://${random.pick(HOSTS)};${random.pick([...HOSTS, "239.1.2.3", "[ff02::1]"])}:${port()}`],
     [2, () => `inproc://fuzz-${"n".repeat(random.pick([0, 1, 10, 250, 251, 252]))}`],
     [
       1,

@@ -188,6 +188,20 @@ export const FAULTS: readonly PlantedFault[] = [
     replace: "",
   },
   {
+    about: "the length of a group is believed",
+    target: "datagrams",
+    file: "src/transport/udp/format.ts",
+    find: "return end > octets.length ? undefined : [",
+    replace: "return [",
+  },
+  {
+    about: "what nobody has room for is lost without a trace",
+    target: "datagrams",
+    file: "src/transport/udp/datagram-link.ts",
+    find: 'host.dropped("high-water-mark", 1, pipe)',
+    replace: "return",
+  },
+  {
     about: "an illegal frame is thrown at the process",
     target: "octets-to-listeners",
     file: "src/session/session.ts",

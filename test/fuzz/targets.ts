@@ -3,6 +3,7 @@
 import type { FuzzTarget } from "../support/fuzzing.ts"
 import { pipelineCalls, pubsubCalls } from "./calls.ts"
 import { commands } from "./commands.ts"
+import { datagrams } from "./datagrams.ts"
 import { endpoints } from "./endpoints.ts"
 import { frames } from "./frames.ts"
 import { greeting } from "./greeting.ts"
@@ -30,6 +31,7 @@ export const TARGETS: readonly FuzzTarget<unknown>[] = [
   endpoints,
   options,
   msgpackDecoder,
+  datagrams,
   octetsToListeners,
   octetsFromServers,
   pipelineCalls,

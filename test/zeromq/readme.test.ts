@@ -103,6 +103,9 @@ describe("programs that were checked against the declarations of zeromq", { time
       "security",
       "streams",
       "living",
+      "drafts",
+      "datagrams",
+      "draft-thread",
     ]
     const files = programs.map((name) => join(root, "test/programs/zeromq", `${name}.ts`))
     const { options } = ts.parseJsonConfigFileContent(
@@ -112,7 +115,10 @@ describe("programs that were checked against the declarations of zeromq", { time
     )
     const program = ts.createProgram(files, {
       ...options,
-      paths: { zeromq: [join(root, "dist/zeromq.d.ts")] },
+      paths: {
+        zeromq: [join(root, "dist/zeromq.d.ts")],
+        "zeromq/draft.js": [join(root, "dist/zeromq/draft.d.ts")],
+      },
     })
     const used = program.getSourceFiles().map(({ fileName }) => fileName)
     expect(used.some((name) => name.endsWith("dist/zeromq/sockets.d.ts"))).toBe(true)

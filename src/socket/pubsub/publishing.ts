@@ -31,8 +31,10 @@ export class Publishing {
   readonly #waits: boolean
   readonly #inverted: boolean
   readonly #conflate: boolean
+  readonly #topicOf: ((message: Message) => Frame) | undefined
 
-  constructor(hub: Hub) {
+  /** @param topicOf what subscriptions are compared with; the first frame of a message, if nothing is said */
+  constructor(hub: Hub, topicOf?: (message: Message) => Frame) {
     const { overflow, invertMatching, conflate } = hub.options
     const { full, relieved } = overflowPolicy(hub, overflow)
     this.#hub = hub
@@ -41,6 +43,7 @@ export class Publishing {
     this.#waits = overflow === "wait"
     this.#inverted = invertMatching
     this.#conflate = conflate
+    this.#topicOf = topicOf
   }
 
   offer(message: Message): Verdict {
@@ -52,7 +55,8 @@ export class Publishing {
     const pipes = this.#free ?? []
     // Whoever publishes meanwhile, from a listener of what happens here, gets a list of his own.
     this.#free = undefined
-    const verdict = this.#give(message, pipes, this.#match(message[0] as Frame, pipes))
+    const topic = this.#topicOf === undefined ? (message[0] as Frame) : this.#topicOf(message)
+    const verdict = this.#give(message, pipes, this.#match(topic, pipes))
     this.#free = pipes
     return verdict
   }

@@ -1,7 +1,7 @@
 // How a socket of another thread comes to a name that is bound in this one, and what the two threads say to each other.
 
 import { MessagingError } from "../../errors.ts"
-import { compatible, type SocketType } from "../../socket-type.ts"
+import { compatible, type WireType } from "../../socket-type.ts"
 import type { Line, Talk } from "./cable.ts"
 import { type Bound, factsOf, type Introduction, introductionOf, joinHost, termsOf } from "./meeting.ts"
 import { type Shared, ThreadEnd } from "./thread-end.ts"
@@ -19,7 +19,7 @@ export type Answer =
   | { readonly kind: "welcome"; readonly introduction: Introduction }
   /** The name is not bound here any more, or its socket takes nobody else, or not this one: try again later. */
   | { readonly kind: "not now"; readonly reason: string }
-  | { readonly kind: "mismatch"; readonly type: SocketType }
+  | { readonly kind: "mismatch"; readonly type: WireType }
 
 /** Answers another thread, which wants to connect, or only to know whether this one is there. */
 export function answerStranger(

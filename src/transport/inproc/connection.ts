@@ -6,7 +6,7 @@ import { after, atEndOfTick, cancel, type Timer } from "../../clock.ts"
 import { HandshakeError } from "../../errors.ts"
 import { JoinEnd } from "../../pipe/join.ts"
 import type { Pipe } from "../../pipe/pipe.ts"
-import { compatible, legalPeers, type SocketType } from "../../socket-type.ts"
+import { compatible, legalPeers, type WireType } from "../../socket-type.ts"
 import type { Connection, SocketHost } from "../transport.ts"
 import type { Answer, Opening } from "./arrival.ts"
 import type { Line } from "./cable.ts"
@@ -190,7 +190,7 @@ export class InprocConnection implements Connection, Caller {
     this.#wait = after(Math.max(interval, 0), () => this.#find())
   }
 
-  #mismatch(type: SocketType): void {
+  #mismatch(type: WireType): void {
     const ours = this.#host.type
     this.#giveUp(
       new HandshakeError(

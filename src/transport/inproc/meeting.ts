@@ -6,7 +6,7 @@ import type { PeerFacts } from "../../peer.ts"
 import type { JoinHost } from "../../pipe/join.ts"
 import type { Pipe } from "../../pipe/pipe.ts"
 import type { Marks } from "../../pipe/queue.ts"
-import { announcesRoutingId, type SocketType } from "../../socket-type.ts"
+import { announcesRoutingId, type WireType } from "../../socket-type.ts"
 import type { SocketHost } from "../transport.ts"
 import type { Terms } from "./thread-end.ts"
 
@@ -18,7 +18,7 @@ export interface Bound {
 
 /** What a handshake would tell of a socket; can be sent to another thread. */
 export interface Introduction {
-  readonly type: SocketType
+  readonly type: WireType
   readonly routingId: Uint8Array
   readonly metadata: ReadonlyMap<string, Uint8Array>
   /** How much it takes before its application does. */

@@ -4,10 +4,14 @@
 
 import { fork } from "node:child_process"
 import { Worker } from "node:worker_threads"
-import { freeAddress, sleep, type Zmq } from "./stage.ts"
+import { type Draft, freeAddress, sleep, type Zmq } from "./stage.ts"
 
 const [from = "zeromq", part = "", endpoint = ""] = process.argv.slice(2)
 const zmq = (await import(from)) as Zmq
+
+async function drafts(): Promise<Draft> {
+  return (await import(`${from}/draft.js`)) as Draft
+}
 
 const parts: Record<string, () => unknown> = {
   /** Open, bound and connected, but nobody waits for anything. */
@@ -103,6 +107,52 @@ const parts: Record<string, () => unknown> = {
     await new Promise((resolve) => worker.once("exit", resolve))
     console.log("over")
     process.exit(0)
+  },
+  /** The same for types of drafts: a Dish and a Client in the other thread. */
+  async draftThreads() {
+    const { Radio, Server } = await drafts()
+    const [radio, server] = [new Radio(), new Server()]
+    await radio.bind("inproc://threads-radio")
+    await server.bind("inproc://threads-server")
+    const worker = new Worker(new URL("./draft-thread.js", import.meta.url), { workerData: { from } })
+    const [hello, routing] = await server.receive()
+    console.log(String(hello))
+    // It has joined; that the Radio has heard of it takes a moment.
+    const telling = setInterval(() => void radio.send("news", { group: "threads" }), 5)
+    console.log(String((await server.receive())[0]))
+    clearInterval(telling)
+    await server.send("bye", routing)
+    await new Promise((resolve) => worker.once("exit", resolve))
+    console.log("over")
+    process.exit(0)
+  },
+  /** Bound and connected over udp, but nobody waits for anything. */
+  async idleDatagrams() {
+    const { Dish, Radio, Datagram } = await drafts()
+    const [dish, radio, datagram] = [new Dish(), new Radio(), new Datagram()]
+    await dish.bind(endpoint)
+    await datagram.bind("udp://127.0.0.1:*")
+    radio.connect(endpoint)
+    await radio.send("x", { group: "g" })
+    console.log("idle")
+  },
+  /** A Dish that waits for a datagram keeps the process alive until it comes. */
+  async waitingDatagrams() {
+    const { Dish, Radio } = await drafts()
+    const [dish, radio] = [new Dish(), new Radio()]
+    dish.join("g")
+    await dish.bind(endpoint)
+    radio.connect(endpoint)
+    setTimeout(() => void radio.send("came", { group: "g" }), 200).unref()
+    console.log(String((await dish.receive())[0]))
+  },
+  /** Ends with datagrams that were just sent. */
+  async lastDatagrams() {
+    const { Radio } = await drafts()
+    const radio = new Radio()
+    radio.connect(endpoint)
+    for (const word of ["last", "words"]) await radio.send(word, { group: "g" })
+    console.log("left")
   },
 }
 

@@ -2,15 +2,16 @@
 //
 //   node build/test/programs/zeromq/main.js brokerless/zeromq patterns
 
-import { type Scenario, stageOf, type Zmq } from "./stage.ts"
+import { type Draft, type Scenario, stageOf, type Zmq } from "./stage.ts"
 
 const [from = "zeromq", file = "patterns", only] = process.argv.slice(2)
 const zmq = (await import(from)) as Zmq
+const draft = (await import(`${from}/draft.js`)) as Draft
 const scenarios = (await import(`./${file}.js`)) as Record<string, Scenario>
 
 for (const [name, scenario] of Object.entries(scenarios)) {
   if (only !== undefined && only !== name) continue
   console.log(`# ${name}`)
-  await scenario(stageOf(zmq))
+  await scenario(stageOf(zmq, draft))
 }
 process.exit(0)

@@ -4,12 +4,17 @@
 import { once } from "node:events"
 import { createServer } from "node:net"
 import type * as zmq from "zeromq"
+import type * as draft from "zeromq/draft.js"
 
 /** The package under test, as its own declarations have it. */
 export type Zmq = typeof zmq
 
+/** Its draft door. */
+export type Draft = typeof draft
+
 export interface Stage {
   readonly zmq: Zmq
+  readonly draft: Draft
   /** Prints a line. Ports and paths that the system chose look the same in every run. */
   say(...words: unknown[]): void
   /** Prints what a call gives, throws, or rejects with, and which of these it is. */
@@ -18,12 +23,13 @@ export interface Stage {
 
 export type Scenario = (stage: Stage) => Promise<void>
 
-export function stageOf(zmq: Zmq): Stage {
+export function stageOf(zmq: Zmq, draft: Draft): Stage {
   const say = (...words: unknown[]): void => {
     console.log(words.map(shown).join(" "))
   }
   return {
     zmq,
+    draft,
     say,
     async tell(what, action) {
       let result: unknown
