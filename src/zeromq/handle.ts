@@ -20,7 +20,6 @@ import { type Layout, type OptionValue, OptionValues } from "./option-values.ts"
 import { Pin } from "./pin.ts"
 import { checkProtocol } from "./protocols.ts"
 import type { SocketKind } from "./socket-kinds.ts"
-import { ZAP_ADDRESS, ZapClient } from "./zap.ts"
 
 const BLOCKED = "Socket is blocked by a bind or unbind operation"
 
@@ -250,7 +249,6 @@ export class Handle implements atExit.Leaving {
     if (!address.startsWith("inproc://")) return
     this.#names.add(address)
     this.context.names.add(address)
-    if (address === ZAP_ADDRESS) this.context.zap = new ZapClient(this.context.endpointOf(ZAP_ADDRESS))
   }
 
   #unbound(address: string): void {
@@ -259,11 +257,7 @@ export class Handle implements atExit.Leaving {
   }
 
   #forgetName(address: string): void {
-    if (!this.#names.delete(address)) return
-    this.context.names.delete(address)
-    if (address !== ZAP_ADDRESS) return
-    this.context.zap?.close()
-    this.context.zap = undefined
+    if (this.#names.delete(address)) this.context.names.delete(address)
   }
 
   // ── life ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -28,6 +28,7 @@ describe("the same scenarios print the same with zeromq and with brokerless/zero
     ["proxies", "proxies"],
     ["security", "PLAIN, CURVE and handlers of ZAP"],
     ["streams", "octets without a protocol"],
+    ["threads", "names and handlers over the threads of a process"],
   ] as const) {
     it(`${file}: ${what}`, async () => {
       const [theirs, ours] = await Promise.all([transcript("zeromq", file), transcript("brokerless/zeromq", file)])

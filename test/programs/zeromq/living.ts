@@ -98,7 +98,7 @@ const parts: Record<string, () => unknown> = {
   async threads() {
     const pull = new zmq.Pull()
     await pull.bind("inproc://threads")
-    const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: { from } })
+    const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: { from, role: "push" } })
     for (let i = 0; i < 3; i++) console.log(String((await pull.receive())[0]))
     await new Promise((resolve) => worker.once("exit", resolve))
     console.log("over")

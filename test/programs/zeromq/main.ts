@@ -2,9 +2,9 @@
 //
 //   node build/test/programs/zeromq/main.js brokerless/zeromq patterns
 
-import { type Scenario, stageOf, type Zmq } from "./stage.ts"
+import { from, type Scenario, stageOf, type Zmq } from "./stage.ts"
 
-const [from = "zeromq", file = "patterns", only] = process.argv.slice(2)
+const [, file = "patterns", only] = process.argv.slice(2)
 const zmq = (await import(from)) as Zmq
 const scenarios = (await import(`./${file}.js`)) as Record<string, Scenario>
 

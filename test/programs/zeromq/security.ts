@@ -1,22 +1,11 @@
 // PLAIN, CURVE and handlers of ZAP.
 
 import type { Router } from "zeromq"
+import { answering } from "./answering.ts"
 import { event, type Scenario, type Stage } from "./stage.ts"
 
-/** Answers with the status that `judge` gives; says what it was asked. */
-async function handler(stage: Stage, judge: (frames: string[]) => string): Promise<Router> {
-  const { zmq, say } = stage
-  const router = new zmq.Router()
-  await router.bind("inproc://zeromq.zap.01")
-  void (async () => {
-    for await (const [path, delimiter, version, id, ...question] of router) {
-      const texts = question.map((frame) => (frame.length === 32 ? "a key" : String(frame)))
-      say("asked", String(version), texts)
-      const answer = [path, delimiter, version, id, judge(texts), "text", "user", ""]
-      await router.send(answer as Buffer[])
-    }
-  })()
-  return router
+function handler({ zmq, say }: Stage, judge: (texts: string[]) => string): Promise<Router> {
+  return answering(zmq, say, judge)
 }
 
 export const plain: Scenario = async (stage) => {

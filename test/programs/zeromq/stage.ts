@@ -5,6 +5,9 @@ import { once } from "node:events"
 import { createServer } from "node:net"
 import type * as zmq from "zeromq"
 
+/** The name of the package under test. */
+export const from: string = process.argv[2] ?? "zeromq"
+
 /** The package under test, as its own declarations have it. */
 export type Zmq = typeof zmq
 
