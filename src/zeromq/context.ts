@@ -33,8 +33,6 @@ export class ContextState {
   ])
   /** Before every inproc name; empty for the default context, whose names are those of the whole library. */
   readonly prefix: string
-  /** Addresses bound over inproc. */
-  readonly names: Set<string> = new Set()
   /** Asks the ZAP handler. */
   readonly zap: ZapClient
   #sockets = 0

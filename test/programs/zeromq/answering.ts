@@ -1,7 +1,7 @@
 // A handler of ZAP, as an application has one.
 
 import type { Router } from "zeromq"
-import type { Zmq } from "./stage.ts"
+import { sleep, type Zmq } from "./stage.ts"
 
 /** Answers with the status that `judge` gives; says what it was asked. */
 export async function answering(
@@ -10,7 +10,9 @@ export async function answering(
   judge: (texts: string[]) => string,
 ): Promise<Router> {
   const router = new zmq.Router()
-  await router.bind("inproc://zeromq.zap.01")
+  // A name is free again a moment after its socket was closed.
+  const bind = (): Promise<void> => router.bind("inproc://zeromq.zap.01")
+  await bind().catch(() => sleep(100).then(bind))
   void (async () => {
     for await (const [path, delimiter, version, id, ...question] of router) {
       const texts = question.map((frame) => (frame.length === 32 ? "a key" : String(frame)))

@@ -1,8 +1,9 @@
 // The threads of threads.ts and living.ts: each plays one role, tells what it does, and is over.
 
 import { parentPort, workerData } from "node:worker_threads"
+import type { Event } from "zeromq"
 import { answering } from "./answering.ts"
-import { event, type Zmq } from "./stage.ts"
+import type { Zmq } from "./stage.ts"
 
 /** What a thread is told when it starts. */
 export interface Part {
@@ -26,11 +27,11 @@ const roles = {
   /** A server of PLAIN: tells its address, what it receives, and whom it refuses. */
   async server(): Promise<void> {
     const pull = new zmq.Pull({ plainServer: true, zapDomain: "test" })
+    const refused = new Promise<Event>((resolve) => pull.events.on("handshake:error:auth", resolve))
     await pull.bind("tcp://127.0.0.1:*")
     tell(pull.lastEndpoint)
     tell("received", (await pull.receive())[0])
-    const { type } = await event(pull.events, (await told()) as string)
-    tell("refused", type)
+    tell("refused", (await refused).type)
     pull.close()
   },
   /** A handler of ZAP until it is told to go: it lets in who knows the password. */
