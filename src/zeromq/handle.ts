@@ -91,7 +91,7 @@ export class Handle implements atExit.Leaving {
     this.values.set(which, value, layout)
     if (which === option.SUBSCRIBE || which === option.UNSUBSCRIBE) this.#subscribe(which, value as Bytes | null)
     else if (this.#core === undefined || LOOKED_UP.has(which)) return
-    else if (option.AT_ANY_TIME.has(which)) this.#reconfigure(this.#core)
+    else if (option.AT_ONCE.has(which)) this.#reconfigure(this.#core)
     else this.#stale = true
   }
 

@@ -40,6 +40,13 @@ describe("a socket of brokerless/zeromq on which a receive waits", { timeout: 60
   })
 })
 
+describe("a process of brokerless/zeromq that calls process.exit() with a message queued", { timeout: 60_000 }, () => {
+  it("exits at once, which zeromq does not", async () => {
+    expect(await printed("living.js", [], "zeromq", "exiting")).toEqual(["waits", "last words", "gone"])
+    expect(await printed("living.js", [], "brokerless/zeromq", "exiting")).toEqual(["gone"])
+  })
+})
+
 describe("published packages that depend on zeromq run with an override to brokerless/zeromq", {
   timeout: 60_000,
 }, () => {

@@ -39,6 +39,13 @@ const parts: Record<string, () => unknown> = {
     push.close()
     console.log("left")
   },
+  /** Leaves by `process.exit`. */
+  async exiter() {
+    const push = new zmq.Push()
+    push.connect(endpoint)
+    await push.send("last words")
+    process.exit()
+  },
   /** As above, without patience. */
   async brief() {
     const push = new zmq.Push({ linger: 0 })
@@ -51,6 +58,21 @@ const parts: Record<string, () => unknown> = {
     push.connect("tcp://127.0.0.1:1")
     await push.send("never")
     console.log("left")
+  },
+  /** Says whether a process that exits waits until somebody takes what it sent. */
+  async exiting() {
+    const address = await freeAddress()
+    const child = fork(process.argv[1] as string, [from, "exiter", address], { stdio: "ignore" })
+    const exit = new Promise<string>((resolve) => child.once("exit", () => resolve("gone")))
+    // Nobody is there before this time has passed, which is long for a process that does not wait.
+    const waited = await Promise.race([exit, sleep(3000).then(() => "waits")])
+    console.log(waited)
+    if (waited === "gone") return
+    const pull = new zmq.Pull()
+    await pull.bind(address)
+    console.log(String((await pull.receive())[0]))
+    console.log(await exit)
+    pull.close()
   },
   /** Receives what processes send that end at once. */
   async heir() {

@@ -303,3 +303,37 @@ export const connectFirst: Scenario = async ({ zmq, say }) => {
     pull.close()
   }
 }
+
+export const welcome: Scenario = async ({ zmq, say }) => {
+  for (const address of ["tcp://127.0.0.1:*", "inproc://welcome"]) {
+    const pub = new zmq.XPublisher({ welcomeMessage: "welcome" })
+    await pub.bind(address)
+    const sub = new zmq.Subscriber()
+    sub.subscribe("w")
+    sub.connect(pub.lastEndpoint as string)
+    say(await pub.receive())
+    say("a subscriber", await sub.receive())
+    const xsub = new zmq.XSubscriber()
+    xsub.connect(pub.lastEndpoint as string)
+    await xsub.send("\u0001x")
+    say(await pub.receive())
+    say("an XSubscriber", await xsub.receive())
+    await pub.send("xyz")
+    say("what follows", await xsub.receive())
+    for (const each of [pub, sub, xsub]) each.close()
+  }
+}
+
+export const welcomeSetLater: Scenario = async ({ zmq, say }) => {
+  const pub = new zmq.XPublisher()
+  await pub.bind("inproc://welcome-set-later")
+  pub.welcomeMessage = "welcome"
+  const sub = new zmq.XSubscriber()
+  sub.connect("inproc://welcome-set-later")
+  await sub.send("\u0001")
+  await pub.receive()
+  await pub.send("news")
+  say("first", await sub.receive())
+  pub.close()
+  sub.close()
+}

@@ -2,7 +2,7 @@
 
 import type { Router } from "zeromq"
 import { answering } from "./answering.ts"
-import { event, type Scenario, type Stage } from "./stage.ts"
+import { event, type Scenario, type Stage, sleep, until } from "./stage.ts"
 
 function handler({ zmq, say }: Stage, judge: (texts: string[]) => string): Promise<Router> {
   return answering(zmq, say, judge)
@@ -122,4 +122,21 @@ export const mechanismsThatDiffer: Scenario = async ({ zmq, say }) => {
   say(await refused)
   pull.close()
   push.close()
+}
+
+export const refusedClient: Scenario = async ({ zmq, say }) => {
+  const zap = await answering(
+    zmq,
+    () => {},
+    () => "400",
+  )
+  const server = new zmq.Pull({ plainServer: true })
+  const client = new zmq.Push({ plainUsername: "a", plainPassword: "b", reconnectInterval: 5, linger: 0 })
+  let refusals = 0
+  server.events.on("handshake:error:auth", () => refusals++)
+  await server.bind("tcp://127.0.0.1:*")
+  client.connect(server.lastEndpoint as string)
+  await Promise.race([until(() => refusals >= 3), sleep(500)])
+  say("came again", refusals > 1)
+  for (const socket of [zap, server, client]) socket.close()
 }
