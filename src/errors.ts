@@ -86,9 +86,9 @@ export class ClosedError extends MessagingError {
 }
 
 /**
- * How a peer has broken the protocol, where that is told apart: it announced another mechanism than ours, sent what does
- * not open or prove what it should, or metadata that are none, a command that it was not the time for, one that is not
- * made as it has to be, or it left in the middle.
+ * How a peer has broken the protocol, where that is told apart: it announced another mechanism than ours, sent what
+ * does not open or prove what it should, or metadata that are none, a command that it was not the time for, one that is
+ * not made as it has to be, or it left in the middle.
  */
 export type Breach = "mechanism" | "cryptography" | "metadata" | "unexpected-command" | MalformedCommand | "departure"
 

@@ -144,13 +144,6 @@ export const DIFFERENCES: readonly Difference[] = [
     ],
   },
   {
-    what: "`process.exit()` with messages queued",
-    theirs: "waits for them",
-    ours: "writes what the system takes at once",
-    why: "Node.js does nothing asynchronous then; a process that simply ends does wait",
-    shown: [{ file: "test/zeromq/living.test.ts", title: "exits at once, which zeromq does not" }],
-  },
-  {
     what: "wait before reconnecting",
     theirs: "the interval, and up to as much again",
     ours: "up to the interval, at random",
@@ -164,15 +157,15 @@ export const DIFFERENCES: readonly Difference[] = [
     ],
   },
   {
-    what: "`reconnectInterval` and the like, set after a connect",
+    what: "`maxMessageSize`, `heartbeatInterval` and the like, set after a connect",
     theirs: "for endpoints to come",
-    ours: "from the next endpoint on also for what earlier ones do next",
+    ours: "from the next bind or connect on also for connections that earlier endpoints make again",
     why: "options are those of a socket",
     shown: [
       {
-        scenario: "differing.intervalSetLater",
-        theirs: ["of the earlier endpoint, as before true", "no longer than is said now false"],
-        ours: ["of the earlier endpoint, as before false", "no longer than is said now true"],
+        scenario: "differing.limitSetLater",
+        theirs: ['over the limit resolves to ["longer than that"]'],
+        ours: ['over the limit rejects with Error "Operation was not possible or timed out" EAGAIN 11'],
       },
     ],
   },

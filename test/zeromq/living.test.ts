@@ -22,6 +22,7 @@ describe("processes live and end with zeromq and with brokerless/zeromq alike", 
     ["brief", "what may not linger is lost, and ends nothing later"],
     ["unblocking", "nor may it in a context that is not blocky"],
     ["heir", "what was sent arrives although its process ended, with its socket open or closed"],
+    ["exiting", "process.exit() waits for nobody"],
     ["forgotten", "a socket that nobody holds is closed"],
     ["threads", "inproc between threads on the default context"],
   ] as const) {
@@ -37,13 +38,6 @@ describe("processes live and end with zeromq and with brokerless/zeromq alike", 
 describe("a socket of brokerless/zeromq on which a receive waits", { timeout: 60_000 }, () => {
   it("is not closed although nobody holds it, which zeromq does not promise", async () => {
     expect(await printed("living.js", ["--expose-gc"], "brokerless/zeromq", "remembered")).toEqual(["still there"])
-  })
-})
-
-describe("a process of brokerless/zeromq that calls process.exit() with a message queued", { timeout: 60_000 }, () => {
-  it("exits at once, which zeromq does not", async () => {
-    expect(await printed("living.js", [], "zeromq", "exiting")).toEqual(["waits", "last words", "gone"])
-    expect(await printed("living.js", [], "brokerless/zeromq", "exiting")).toEqual(["gone"])
   })
 })
 

@@ -8,12 +8,22 @@ const run = promisify(execFile)
 const PROGRAM = fileURLToPath(new URL("../../build/test/programs/zeromq/main.js", import.meta.url))
 
 /** What the scenarios of a file print with one package. */
-async function transcript(from: string, file: string): Promise<string[]> {
+async function transcript(from: string, file: string, timeout: number): Promise<string[]> {
   const { stdout } = await run(process.execPath, ["--no-warnings", PROGRAM, from, file], {
-    timeout: 110_000,
+    timeout,
     maxBuffer: 1 << 24,
   })
   return stdout.trimEnd().split("\n")
+}
+
+/** What they print with `zeromq`, which once in a while misses that a message came, and then waits for ever. */
+async function reference(file: string): Promise<string[]> {
+  for (let tries = 1; tries < 3; tries++) {
+    try {
+      return await transcript("zeromq", file, 35_000)
+    } catch {}
+  }
+  return transcript("zeromq", file, 35_000)
 }
 
 /** What ours has to print, given what theirs has: every line the same, but for the differences that are listed. */
@@ -56,7 +66,7 @@ describe("the same scenarios print the same with zeromq and with brokerless/zero
   timeout: 120_000,
 }, () => {
   it.each(FILES)("%s: %s", async (file) => {
-    const [theirs, ours] = await Promise.all([transcript("zeromq", file), transcript("brokerless/zeromq", file)])
+    const [theirs, ours] = await Promise.all([reference(file), transcript("brokerless/zeromq", file, 110_000)])
     expect(ours).toEqual(expected(file, theirs))
   })
 

@@ -91,16 +91,26 @@ export const waitBeforeReconnecting: Scenario = async ({ zmq, say }) => {
   push.close()
 }
 
-export const intervalSetLater: Scenario = async ({ zmq, say }) => {
-  const push = new zmq.Push({ linger: 0, reconnectInterval: 200 })
-  push.connect(await freeAddress())
-  await intervals(push.events, 1)
-  push.reconnectInterval = 1
-  push.connect("inproc://interval-set-later")
-  const [next] = await intervals(push.events, 1)
-  say("of the earlier endpoint, as before", (next as number) >= 200)
-  say("no longer than is said now", (next as number) <= 1)
-  push.close()
+export const limitSetLater: Scenario = async ({ zmq, tell }) => {
+  const pull = new zmq.Pull({ receiveTimeout: 1000, reconnectInterval: 5 })
+  const first = new zmq.Push({ linger: 0 })
+  await first.bind("tcp://127.0.0.1:*")
+  const endpoint = first.lastEndpoint as string
+  const lost = event(pull.events, "disconnect")
+  pull.connect(endpoint)
+  await first.send("x")
+  await pull.receive()
+  pull.maxMessageSize = 5
+  pull.connect("inproc://limit-set-later")
+  first.close()
+  await lost
+  await sleep(50)
+  const second = new zmq.Push({ linger: 0 })
+  await second.bind(endpoint)
+  await second.send("longer than that")
+  await tell("over the limit", () => pull.receive())
+  pull.close()
+  second.close()
 }
 
 export const correlateSetLater: Scenario = async ({ zmq, say }) => {

@@ -59,20 +59,12 @@ const parts: Record<string, () => unknown> = {
     await push.send("never")
     console.log("left")
   },
-  /** Says whether a process that exits waits until somebody takes what it sent. */
+  /** Ends once a process has that exits with something to send, and nobody there to take it. */
   async exiting() {
     const address = await freeAddress()
     const child = fork(process.argv[1] as string, [from, "exiter", address], { stdio: "ignore" })
-    const exit = new Promise<string>((resolve) => child.once("exit", () => resolve("gone")))
-    // Nobody is there before this time has passed, which is long for a process that does not wait.
-    const waited = await Promise.race([exit, sleep(3000).then(() => "waits")])
-    console.log(waited)
-    if (waited === "gone") return
-    const pull = new zmq.Pull()
-    await pull.bind(address)
-    console.log(String((await pull.receive())[0]))
-    console.log(await exit)
-    pull.close()
+    await new Promise((resolve) => child.once("exit", resolve))
+    console.log("gone")
   },
   /** Receives what processes send that end at once. */
   async heir() {

@@ -13,4 +13,5 @@ for (const [name, scenario] of Object.entries(scenarios)) {
   console.log(`# ${name}`)
   await scenario(stageOf(zmq))
 }
-process.exit(0)
+// What was printed is read first.
+process.stdout.write("", () => process.exit(0))
