@@ -163,7 +163,7 @@ export const DIFFERENCES: readonly Difference[] = [
     why: "options are those of a socket",
     shown: [
       {
-        scenario: "differing.limitSetLater",
+        scenario: "differing.afterALimitWasSet",
         theirs: ['over the limit resolves to ["longer than that"]'],
         ours: ['over the limit rejects with Error "Operation was not possible or timed out" EAGAIN 11'],
       },
