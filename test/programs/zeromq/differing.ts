@@ -1,5 +1,5 @@
-// What `brokerless/zeromq` does otherwise than `zeromq` on purpose, each in a scenario of its own: the lines that differ
-// are listed in test/zeromq/differences.ts.
+// What `brokerless/zeromq` does otherwise than `zeromq` on purpose, each in a scenario of its own: the lines that
+// differ are listed in test/zeromq/differences.ts.
 
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -91,7 +91,7 @@ export const waitBeforeReconnecting: Scenario = async ({ zmq, say }) => {
   push.close()
 }
 
-// In the order of their names scenarios are run; after those with keys that are missing, zeromq never gets this message.
+// Scenarios run in the order of their names; after the one with missing keys, zeromq never gets this message.
 export const afterALimitWasSet: Scenario = async ({ zmq, tell }) => {
   const pull = new zmq.Pull({ receiveTimeout: 1000, reconnectInterval: 5 })
   const first = new zmq.Push({ linger: 0 })
