@@ -85,14 +85,38 @@ export class ClosedError extends MessagingError {
   readonly code = "EBADF"
 }
 
+/**
+ * How a peer has broken the protocol, where that is told apart: it announced another mechanism than ours, sent what
+ * does not open or prove what it should, or metadata that are none, a command that it was not the time for, one that is
+ * not made as it has to be, or it left in the middle.
+ */
+export type Breach = "mechanism" | "cryptography" | "metadata" | "unexpected-command" | MalformedCommand | "departure"
+
+/** A command of the handshake that is not made as it has to be. */
+export type MalformedCommand = `malformed-${"command" | "hello" | "welcome" | "initiate" | "ready" | "error"}`
+
 /** A peer sent what the protocol does not allow. */
 export class ProtocolError extends MessagingError {
   readonly code = "EPROTO"
+  /** What kind of breach it was, where kinds are told apart. */
+  readonly breach: Breach | undefined
+
+  constructor(message: string, breach?: Breach, options?: ErrorOptions) {
+    super(message, options)
+    this.breach = breach
+  }
 }
 
 /** A peer was refused, or refused us. */
 export class HandshakeError extends MessagingError {
   readonly code = "EACCES"
+  /** What the peer said when it refused us, fit to be shown: of an authenticator, `400` and the like (RFC 27). */
+  readonly reason: string | undefined
+
+  constructor(message: string, options?: ErrorOptions & { readonly reason?: string | undefined }) {
+    super(message, options)
+    this.reason = options?.reason
+  }
 }
 
 /** A value that the codec could not encode or decode. */

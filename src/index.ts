@@ -11,10 +11,12 @@ export type { Bytes } from "./bytes.ts"
 export type { Codec } from "./codec/codec.ts"
 export {
   AbortError,
+  type Breach,
   ClosedError,
   CodecError,
   EndpointError,
   HandshakeError,
+  type MalformedCommand,
   MessageError,
   MessagingError,
   type MessagingErrorCode,

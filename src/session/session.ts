@@ -304,8 +304,9 @@ export class Session implements StreamHandler, Link {
 
   ended(): void {
     // What has arrived is whole only if nothing is left of it, and then the peer left in good order.
-    if (this.#state === "handshake") this.abort(new ProtocolError("The peer left in the middle of its handshake"))
-    else if (this.#engine.midway) this.abort(new ProtocolError("The peer left in the middle of a message"))
+    if (this.#state === "handshake")
+      this.abort(new ProtocolError("The peer left in the middle of its handshake", "departure"))
+    else if (this.#engine.midway) this.abort(new ProtocolError("The peer left in the middle of a message", "departure"))
     else this.abort(undefined)
   }
 

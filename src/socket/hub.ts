@@ -187,7 +187,8 @@ export class Hub implements SocketHost, PipeOwner {
     this.#hold()
   }
 
-  async unbind(text: string): Promise<void> {
+  /** The address is free when this returns, though its end is told later. Throws at once for one that is not bound. */
+  unbind(text: string): Promise<void> {
     this.checkOpen()
     const index = this.#bindings.findIndex(({ given, binding }) => binding.endpoint === text || given === text)
     const found = this.#bindings[index]
@@ -195,9 +196,10 @@ export class Hub implements SocketHost, PipeOwner {
     this.#bindings.splice(index, 1)
     const { endpoint } = found.binding
     for (const pipe of this.ready) if (!pipe.connecting && pipe.endpoint === endpoint) this.#dismiss(pipe)
-    await found.binding.close()
-    this.monitor.emit({ type: "close", endpoint })
-    this.#hold()
+    return found.binding.close().then(() => {
+      this.monitor.emit({ type: "close", endpoint })
+      this.#hold()
+    })
   }
 
   disconnect(text: string): void {

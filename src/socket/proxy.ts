@@ -67,6 +67,8 @@ class Forwarding implements Proxy {
   readonly #stats = { forward: 0, backward: 0, bytes: 0, missed: 0 }
   /** The ways that are paused, and what ends the pause. */
   readonly #paused = new Map<ProxyWay, { readonly resumed: Promise<void>; readonly resume: () => void }>()
+  /** What takes back the wait for a message: it stays in its socket. */
+  readonly #waits = { forward: new AbortController(), backward: new AbortController() }
 
   constructor(frontend: ProxySocket, backend: ProxySocket, options: ProxyOptions) {
     checkWait(options)
@@ -109,6 +111,8 @@ class Forwarding implements Proxy {
         resume = resolve
       })
       this.#paused.set(each, { resumed, resume })
+      this.#waits[each].abort()
+      this.#waits[each] = new AbortController()
     }
   }
 
@@ -122,6 +126,7 @@ class Forwarding implements Proxy {
 
   terminate(): void {
     this.#ending.abort()
+    for (const wait of Object.values(this.#waits)) wait.abort()
     this.resume()
   }
 
@@ -130,7 +135,8 @@ class Forwarding implements Proxy {
     try {
       while (!signal.aborted) {
         for (let pause = this.#paused.get(way); pause !== undefined; pause = this.#paused.get(way)) await pause.resumed
-        const message = from.tryReceive() ?? (await from.receive({ timeout: -1, signal }))
+        const message = from.tryReceive() ?? (await received(from, this.#waits[way].signal))
+        if (message === undefined) continue
         // A message that was taken is delivered, whatever ends the proxy meanwhile, as long as the socket is open.
         if (!(await passed(to, message))) continue
         this.#stats[way]++
@@ -138,7 +144,7 @@ class Forwarding implements Proxy {
         if (this.#capture !== undefined && !this.#capture.trySend(message)) this.#stats.missed++
       }
     } catch (error) {
-      if (!(error instanceof AbortError || error instanceof ClosedError)) throw error
+      if (!(error instanceof ClosedError)) throw error
     } finally {
       this.terminate()
     }
@@ -151,6 +157,16 @@ function waysOf(way: ProxyWay | undefined): readonly ProxyWay[] {
   if (way === undefined) return ["forward", "backward"]
   if (way === "forward" || way === "backward") return [way]
   throw new OptionError("way", `way must be "forward", "backward", or left out for both, got ${describe(way)}`)
+}
+
+/** The next message; undefined when it is waited for no more. */
+async function received(from: Readable<Message>, signal: AbortSignal): Promise<Message | undefined> {
+  try {
+    return await from.receive({ timeout: -1, signal })
+  } catch (error) {
+    if (error instanceof AbortError) return undefined
+    throw error
+  }
 }
 
 /** Sends it on; false when its peer has left, which ends nothing, even where the socket insists on its peers. */

@@ -73,8 +73,8 @@ export abstract class Socket implements AsyncDisposable {
    * @returns a promise that resolves when the port or path is free
    * @throws {@link EndpointError} (`ENOENT`) if this socket is not bound to it; {@link ClosedError} (as rejections)
    */
-  unbind(endpoint: string): Promise<void> {
-    return this.#hub.unbind(endpoint)
+  async unbind(endpoint: string): Promise<void> {
+    await this.#hub.unbind(endpoint)
   }
 
   /**

@@ -27,6 +27,7 @@ import { fromString } from "../bytes.ts"
 import { wallTime } from "../clock.ts"
 import type { EndpointError } from "../errors.ts"
 import { cannot } from "./net-error.ts"
+import { refusalAtOnce } from "./told-at-once.ts"
 
 /** What `sun_path` holds beside its final NUL: 108 octets on Linux, 104 on the BSDs and macOS. */
 export const LONGEST_PATH: number = process.platform === "linux" || process.platform === "android" ? 107 : 103
@@ -92,11 +93,34 @@ export class SocketPath {
    * @throws EndpointError `EADDRINUSE` when the path is taken; or the system's own error
    */
   async publish(endpoint: string, mode: number): Promise<void> {
+    this.#prepare(mode)
+    for (let found = this.#link(); found !== undefined; found = this.#link()) {
+      makeWay(endpoint, this.#absolute, found, found.isSocket() ? await refusal(this.path) : undefined)
+    }
+  }
+
+  /** As {@link publish}, at once. */
+  publishNow(endpoint: string, mode: number): void {
+    this.#prepare(mode)
+    for (let found = this.#link(); found !== undefined; found = this.#link()) {
+      makeWay(endpoint, this.#absolute, found, found.isSocket() ? refusalAtOnce(this.path) : undefined)
+    }
+  }
+
+  #prepare(mode: number): void {
     chmodSync(this.staged, mode)
     this.#socket = lstatSync(this.staged, { bigint: true })
-    if (this.staged === this.path) return
-    while (!linked(this.staged, this.#absolute)) await makeWay(endpoint, this.path, this.#absolute)
+  }
+
+  /** Links the socket to its path, unless something is there: then that is returned. */
+  #link(): BigIntStats | undefined {
+    if (this.staged === this.path) return undefined
+    while (!linked(this.staged, this.#absolute)) {
+      const found = lstatSync(this.#absolute, { bigint: true, throwIfNoEntry: false })
+      if (found !== undefined) return found
+    }
     for (const directory of this.#directories.splice(0)) remove(directory)
+    return undefined
   }
 
   /**
@@ -138,31 +162,31 @@ function linked(staged: string, path: string): boolean {
   }
 }
 
-/** Removes what is at the path if that is allowed, or finds that it has gone; throws if it must stay. */
-async function makeWay(endpoint: string, path: string, absolute: string): Promise<void> {
-  const found = lstatSync(absolute, { bigint: true, throwIfNoEntry: false })
-  if (found === undefined) return
+/**
+ * Removes what was found at the path, or throws if it must stay.
+ *
+ * @param refusal the code with which a connection to it was refused, if it was
+ */
+function makeWay(endpoint: string, absolute: string, found: BigIntStats, refusal: string | undefined): void {
   if (!found.isSocket()) throw taken(endpoint, "something that is not a socket is at this path, and is left alone")
-  const answer = await probe(path)
-  if (answer === "none") return
-  if (answer === "alive") throw taken(endpoint, "a live socket is at this path")
+  if (refusal === "ENOENT") return
+  // Only a refusal proves that nobody listens.
+  if (refusal !== "ECONNREFUSED") throw taken(endpoint, "a live socket is at this path")
   if (found.uid !== BigInt(process.geteuid?.() ?? -1)) {
     throw taken(endpoint, "a stale socket of another user is at this path, and is left alone")
   }
   removeStale(endpoint, absolute, found)
 }
 
-/** Connects, and no more. Only a refusal proves that nobody listens. */
-function probe(path: string): Promise<"alive" | "stale" | "none"> {
+/** Connects to a path and parts at once: the code of the system's error, or undefined if somebody listens there. */
+function refusal(path: string): Promise<string | undefined> {
   return new Promise((answer) => {
     const socket = connect(path)
     socket.on("connect", () => {
       socket.destroy()
-      answer("alive")
+      answer(undefined)
     })
-    socket.on("error", ({ code }: NodeJS.ErrnoException) =>
-      answer(code === "ECONNREFUSED" ? "stale" : code === "ENOENT" ? "none" : "alive"),
-    )
+    socket.on("error", ({ code }: NodeJS.ErrnoException) => answer(code))
   })
 }
 

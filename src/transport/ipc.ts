@@ -7,45 +7,81 @@ import { type Server, Socket } from "node:net"
 import { fromString } from "../bytes.ts"
 import type { Endpoint, IpcEndpoint } from "../endpoint.ts"
 import { LONGEST_PATH, SocketPath } from "./ipc-path.ts"
+import { listenAtPathAtOnce } from "./listen-at-once.ts"
 import { NetAttempt } from "./net-attempt.ts"
 import { asEndpointError, cannot } from "./net-error.ts"
-import { NetListener, openServer } from "./net-listener.ts"
+import { listening, NetListener, newServer } from "./net-listener.ts"
 import { crowding } from "./open-files.ts"
 import type { Attempt, AttemptHandler, Listener, ListenerHandler, StreamOptions, StreamTransport } from "./transport.ts"
 
 /** Streams over Unix sockets, abstract ones included, and named pipes on Windows. Only paths have an `ipcMode`. */
-export const ipc: StreamTransport = { name: "ipc", listen, connect }
+export const ipc: StreamTransport = { name: "ipc", listen, listenNow, connect }
 
 async function listen(endpoint: Endpoint, options: StreamOptions, handler: ListenerHandler): Promise<Listener> {
   const { text, path } = ofIpc(endpoint)
-  const crowded = crowding(text, options.maxOpenFiles)
   try {
-    if (process.platform !== "win32" && !path.startsWith("@")) return await listenOnFile(text, path, options, handler)
-    const name = path === "*" ? `brokerless-${randomBytes(8).toString("hex")}` : path
-    const where = { path: systemName(text, name), backlog: options.backlog }
-    return new NetListener(`ipc://${name}`, await openServer(where, crowded, () => name, handler))
+    const place = placeOf(text, path)
+    const server = newServer(crowding(text, options.maxOpenFiles), () => place.name, handler)
+    try {
+      await listening(server, { path: place.listen, backlog: options.backlog }, handler)
+      await place.file?.publish(text, options.ipcMode)
+    } catch (error) {
+      leave(server, place)
+      throw error
+    }
+    return listenerAt(place, server)
   } catch (error) {
     throw asEndpointError("bind", text, error as NodeJS.ErrnoException)
   }
 }
 
-async function listenOnFile(
-  text: string,
-  path: string,
-  { backlog, ipcMode, maxOpenFiles }: StreamOptions,
-  handler: ListenerHandler,
-): Promise<Listener> {
-  const file = path === "*" ? SocketPath.chosen() : SocketPath.given(systemName(text, path))
-  let server: Server | undefined
+function listenNow(endpoint: Endpoint, options: StreamOptions, handler: ListenerHandler): Listener {
+  const { text, path } = ofIpc(endpoint)
   try {
-    server = await openServer({ path: file.staged, backlog }, crowding(text, maxOpenFiles), () => file.path, handler)
-    await file.publish(text, ipcMode)
-    return new NetListener(`ipc://${file.path}`, server, () => file.release())
+    const place = placeOf(text, path)
+    const server = newServer(crowding(text, options.maxOpenFiles), () => place.name, handler)
+    // What goes wrong at first is told at once; the event comes too late for that.
+    server.on("error", (error) => server.listening && handler.failed(error))
+    try {
+      listenAtPathAtOnce(server, place.listen, options.backlog)
+      place.file?.publishNow(text, options.ipcMode)
+    } catch (error) {
+      leave(server, place)
+      throw error
+    }
+    return listenerAt(place, server)
   } catch (error) {
-    server?.close()
-    file.release()
-    throw error
+    throw asEndpointError("bind", text, error as NodeJS.ErrnoException)
   }
+}
+
+/** Where a listener is to be. */
+interface Place {
+  /** As endpoints say it. */
+  readonly name: string
+  /** As the system is told. */
+  readonly listen: string
+  /** Of those that are files. */
+  readonly file?: SocketPath
+}
+
+function placeOf(text: string, path: string): Place {
+  if (process.platform !== "win32" && !path.startsWith("@")) {
+    const file = path === "*" ? SocketPath.chosen() : SocketPath.given(systemName(text, path))
+    return { name: file.path, listen: file.staged, file }
+  }
+  const name = path === "*" ? `brokerless-${randomBytes(8).toString("hex")}` : path
+  return { name, listen: systemName(text, name) }
+}
+
+function listenerAt({ name, file }: Place, server: Server): Listener {
+  return new NetListener(`ipc://${name}`, server, () => file?.release())
+}
+
+/** Nothing came of it. */
+function leave(server: Server, { file }: Place): void {
+  server.close()
+  file?.release()
 }
 
 function connect(endpoint: Endpoint, options: StreamOptions, handler: AttemptHandler): Attempt {

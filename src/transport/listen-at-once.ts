@@ -1,11 +1,13 @@
-// Listening at an address without waiting for anything. Node.js listens at once, too, but tells by an event only
-// whether it could; so the address is bound here, with the handle that Node.js itself would make, and handed to it.
+// Listening without waiting for anything. Node.js listens at once, too, but tells by an event only whether it could; so
+// an address is bound here, with the handle that Node.js itself would make, and what is wrong with a path is found out
+// with one.
 
-import { type Server, Socket } from "node:net"
+import { type Server, Socket, type SocketConnectOpts } from "node:net"
 import { getSystemErrorName } from "node:util"
 
 interface Handle {
-  bind(address: string, port: number): number
+  /** Of what is bound to a path, the path alone. */
+  bind(address: string, port?: number): number
   bind6(address: string, port: number, flags: number): number
   close(): void
 }
@@ -16,16 +18,16 @@ type HandleClass = new (kind: number) => Handle
 const SERVER = 1
 
 let TcpHandle: HandleClass | undefined
+let PathHandle: HandleClass | undefined
 
-/** The class of the handles behind sockets of tcp; a socket that is about to connect has one. */
-function handleClass(): HandleClass | undefined {
-  if (TcpHandle !== undefined) return TcpHandle
+/** The class of the handles behind sockets that go there; one that is about to connect has such a handle. */
+function classOfHandle(where: SocketConnectOpts): HandleClass | undefined {
   const socket = new Socket()
   socket.on("error", () => {})
-  socket.connect({ host: "127.0.0.1", port: 1 })
-  TcpHandle = (socket as unknown as { _handle?: { constructor: HandleClass } })._handle?.constructor
+  socket.connect(where)
+  const { _handle: handle } = socket as unknown as { _handle?: { constructor: HandleClass } }
   socket.destroy()
-  return TcpHandle
+  return handle?.constructor
 }
 
 /**
@@ -34,9 +36,9 @@ function handleClass(): HandleClass | undefined {
  * @throws the system's own error, by its code
  */
 export function listenAtOnce(server: Server, address: string, port: number, backlog: number): boolean {
-  const Class = handleClass()
-  if (Class === undefined) return false
-  const handle = new Class(SERVER)
+  TcpHandle ??= classOfHandle({ host: "127.0.0.1", port: 1 })
+  if (TcpHandle === undefined) return false
+  const handle = new TcpHandle(SERVER)
   const failed = address.includes(":") ? handle.bind6(address, port, 0) : handle.bind(address, port)
   if (failed !== 0) {
     handle.close()
@@ -46,6 +48,26 @@ export function listenAtOnce(server: Server, address: string, port: number, back
   // The address was bound, so there is but one thing that can be wrong with it.
   if (!server.listening) throw systemError("EADDRINUSE")
   return true
+}
+
+/**
+ * Makes `server` listen at a path, or at what else has the place of one.
+ *
+ * @throws the system's own error, by its code
+ */
+export function listenAtPathAtOnce(server: Server, path: string, backlog: number): void {
+  server.listen({ path, backlog, exclusive: true })
+  if (!server.listening) throw systemError(whatIsWrongWith(path))
+}
+
+/** Why nobody can listen at a path. */
+function whatIsWrongWith(path: string): string {
+  PathHandle ??= classOfHandle({ path })
+  if (PathHandle === undefined) return "EIO"
+  const handle = new PathHandle(SERVER)
+  const failed = handle.bind(path)
+  handle.close()
+  return failed === 0 ? "EADDRINUSE" : getSystemErrorName(failed)
 }
 
 function systemError(code: string): NodeJS.ErrnoException {

@@ -6,30 +6,11 @@ import { NetStream } from "./net-stream.ts"
 import type { Listener, ListenerHandler } from "./transport.ts"
 
 /**
- * Starts to listen; rejects with the system's own error.
+ * A server that does not listen yet.
  *
  * @param crowded says why there is no place for an accepted socket, if there is none
  * @param welcome prepares an accepted socket and names its peer; `undefined` when the peer has gone already
  */
-export function openServer(
-  where: ListenOptions,
-  crowded: (socket: Socket) => EndpointError | undefined,
-  welcome: (socket: Socket) => string | undefined,
-  handler: ListenerHandler,
-): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = newServer(crowded, welcome, handler)
-    server.once("error", reject)
-    // Exclusive: a worker of a cluster must not share the port through the primary, nor have its path bound by it.
-    server.listen({ ...where, exclusive: true }, () => {
-      server.off("error", reject)
-      server.on("error", (error) => handler.failed(error))
-      resolve(server)
-    })
-  })
-}
-
-/** A server that does not listen yet; see {@link openServer}. */
 export function newServer(
   crowded: (socket: Socket) => EndpointError | undefined,
   welcome: (socket: Socket) => string | undefined,
@@ -46,6 +27,19 @@ export function newServer(
     const address = welcome(socket)
     if (address === undefined) socket.destroy()
     else handler.accepted(new NetStream(socket, address))
+  })
+}
+
+/** Starts to listen; rejects with the system's own error. */
+export function listening(server: Server, where: ListenOptions, handler: ListenerHandler): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject)
+    // Exclusive: a worker of a cluster must not share the port through the primary, nor have its path bound by it.
+    server.listen({ ...where, exclusive: true }, () => {
+      server.off("error", reject)
+      server.on("error", (error) => handler.failed(error))
+      resolve()
+    })
   })
 }
 

@@ -9,8 +9,9 @@ import { listenAtOnce } from "./listen-at-once.ts"
 import { checkFamily, localAddress } from "./local-address.ts"
 import { NetAttempt } from "./net-attempt.ts"
 import { asEndpointError, cannot } from "./net-error.ts"
-import { NetListener, newServer, openServer } from "./net-listener.ts"
+import { listening, NetListener, newServer } from "./net-listener.ts"
 import { crowding } from "./open-files.ts"
+import { addressAtOnce } from "./told-at-once.ts"
 import type { Attempt, AttemptHandler, Listener, ListenerHandler, StreamOptions, StreamTransport } from "./transport.ts"
 
 /** Streams over TCP. Names mean their IPv4 address first; connecting falls back to the other ones. */
@@ -23,12 +24,8 @@ async function listen(endpoint: Endpoint, options: StreamOptions, handler: Liste
     const address = localAddress(text, host, ipv6, 0) ?? (await firstAddress(host, ipv6))
     // Without a host, Node.js binds both families where it can, and IPv4 alone where it cannot.
     const where = address !== "*" ? { host: address } : ipv6 ? {} : { host: "0.0.0.0" }
-    const server = await openServer(
-      { ...where, port, backlog },
-      crowding(text, options.maxOpenFiles),
-      (socket) => welcome(socket, options),
-      handler,
-    )
+    const server = newServer(crowding(text, options.maxOpenFiles), (socket) => welcome(socket, options), handler)
+    await listening(server, { ...where, port, backlog }, handler)
     return listenerOf(server, address)
   } catch (error) {
     throw asEndpointError("bind", text, error as NodeJS.ErrnoException)
@@ -38,13 +35,12 @@ async function listen(endpoint: Endpoint, options: StreamOptions, handler: Liste
 /** What every system means by this name, so that no resolver has to be asked. */
 const LOCALHOST = "localhost"
 
-/** A name of another host, which has to be resolved, cannot be listened at at once. */
 function listenNow(endpoint: Endpoint, options: StreamOptions, handler: ListenerHandler): Listener | undefined {
   const { text, host, port } = ofTcp(endpoint)
   const { backlog, ipv6 } = options
   try {
-    const address = localAddress(text, host === LOCALHOST ? "127.0.0.1" : host, ipv6, 0)
-    if (address === undefined) return undefined
+    const named = host === LOCALHOST ? "127.0.0.1" : host
+    const address = localAddress(text, named, ipv6, 0) ?? addressAtOnce(named, ipv6 ? 0 : 4)
     const server = newServer(crowding(text, options.maxOpenFiles), (socket) => welcome(socket, options), handler)
     // What goes wrong at first is told at once; the event comes too late for that.
     server.on("error", (error) => server.listening && handler.failed(error))

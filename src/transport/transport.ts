@@ -100,7 +100,7 @@ export interface StreamTransport {
   readonly name: string
   /** Rejects with an {@link EndpointError} carrying the system's code. */
   listen(endpoint: Endpoint, options: StreamOptions, handler: ListenerHandler): Promise<Listener>
-  /** As `listen`, where that can be done at once; undefined where it cannot. */
+  /** As `listen`, at once; undefined where that cannot be. Throws what `listen` rejects with. */
   listenNow?(endpoint: Endpoint, options: StreamOptions, handler: ListenerHandler): Listener | undefined
   /** One attempt, bounded by `connectTimeout`; trying again is the caller's affair. */
   connect(endpoint: Endpoint, options: StreamOptions, handler: AttemptHandler): Attempt

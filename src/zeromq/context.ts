@@ -5,7 +5,7 @@ import { threadId } from "node:worker_threads"
 import { errnoError } from "./errno.ts"
 import { checkCount, isObject } from "./strict-arguments.ts"
 import type { Options } from "./type-of-options.ts"
-import type { ZapClient } from "./zap.ts"
+import { ZAP_ADDRESS, ZapClient } from "./zap.ts"
 
 const MAX_SOCKETS_LIMIT = 65_535
 const MAX_INT = 0x7fffffff
@@ -33,16 +33,15 @@ export class ContextState {
   ])
   /** Before every inproc name; empty for the default context, whose names are those of the whole library. */
   readonly prefix: string
-  /** Addresses bound over inproc. */
-  readonly names: Set<string> = new Set()
-  /** Asks the ZAP handler, while one is bound. */
-  zap: ZapClient | undefined
+  /** Asks the ZAP handler. */
+  readonly zap: ZapClient
   #sockets = 0
   /** How many there may be: as the option was when the first came. */
   #most: number | undefined
 
   constructor(prefix: string) {
     this.prefix = prefix
+    this.zap = new ZapClient(this.endpointOf(ZAP_ADDRESS))
   }
 
   get ipv6(): boolean {

@@ -4,12 +4,10 @@
 
 import { type Bytes, EMPTY, fromString } from "../bytes.ts"
 import { StateError } from "../errors.ts"
-import type { Hub } from "../socket/hub.ts"
 import type { Dish } from "../socket/radiodish/dish.ts"
 import type { Router } from "../socket/reqrep/router.ts"
 import { type Socket as CoreSocket, hubOf, reconfigure } from "../socket/socket.ts"
 import * as atExit from "./at-exit.ts"
-import { chosenPath } from "./chosen-path.ts"
 import type { ContextState } from "./context.ts"
 import { coreOptions } from "./core-options.ts"
 import { errnoError, translated } from "./errno.ts"
@@ -22,7 +20,6 @@ import { Pin } from "./pin.ts"
 import { checkProtocol, lastEndpointOf, type Purpose } from "./protocols.ts"
 import { groupOf } from "./send-options.ts"
 import type { SocketKind } from "./socket-kind.ts"
-import { ZAP_ADDRESS, ZapClient } from "./zap.ts"
 
 const BLOCKED = "Socket is blocked by a bind or unbind operation"
 
@@ -49,11 +46,7 @@ export class Handle implements atExit.Leaving {
   #core: CoreSocket | undefined
   /** Subscriptions that came before the socket of the library. */
   #early: [which: number, prefix: Bytes | null][] = []
-  /** A bind that began without being waited for. */
-  #binding: Promise<unknown> | undefined
   readonly #observers: EventQueue[] = []
-  /** Bound over inproc. */
-  readonly #names = new Set<string>()
   /** Options were set that the library will be told of at the next bind or connect. */
   #stale = false
 
@@ -100,7 +93,7 @@ export class Handle implements atExit.Leaving {
     this.values.set(which, value, layout)
     if (which === option.SUBSCRIBE || which === option.UNSUBSCRIBE) this.#subscribe(which, value as Bytes | null)
     else if (this.#core === undefined || LOOKED_UP.has(which)) return
-    else if (option.AT_ANY_TIME.has(which)) this.#reconfigure(this.#core)
+    else if (option.AT_ONCE.has(which)) this.#reconfigure(this.#core)
     else this.#stale = true
   }
 
@@ -165,7 +158,6 @@ export class Handle implements atExit.Leaving {
     this.checkOpen()
     return this.#blocking(owner, address, async () => {
       await this.#unbind(address)
-      this.#unbound(address)
     })
   }
 
@@ -173,9 +165,8 @@ export class Handle implements atExit.Leaving {
     this.checkOpen()
     try {
       this.#check(address, "bind")
-      const hub = hubOf(this.#ready())
-      const wanted = address === "ipc://*" ? chosenPath() : address
-      const endpoint = hub.bindNow(this.context.endpointOf(wanted)) ?? this.#bindInBackground(hub, wanted)
+      const endpoint = hubOf(this.#ready()).bindNow(this.context.endpointOf(address))
+      if (endpoint === undefined) throw errnoError("ENOTSUP")
       this.#bound(this.context.addressOf(endpoint))
     } catch (error) {
       throw translated(error, address)
@@ -184,14 +175,12 @@ export class Handle implements atExit.Leaving {
 
   unbindSync(address: string): void {
     this.checkOpen()
-    checkProtocol(this.values.type, address, "part with")
-    const known = this.#core?.endpoints ?? []
-    if (!known.includes(this.context.endpointOf(address)) && this.#binding === undefined) {
-      throw errnoError("ENOENT", undefined, address)
+    try {
+      // All is done when this returns; the promise would tell nothing more.
+      void this.#unbind(address)
+    } catch (error) {
+      throw translated(error, address)
     }
-    // Nobody is let in from now on; the port is free a moment later.
-    void this.#unbind(address).catch(() => {})
-    this.#unbound(address)
   }
 
   connect(address: string): void {
@@ -246,41 +235,17 @@ export class Handle implements atExit.Leaving {
     })
   }
 
-  async #unbind(address: string): Promise<void> {
+  #unbind(address: string): Promise<void> {
     checkProtocol(this.values.type, address, "part with")
-    await this.#binding
     if (this.#core === undefined) throw errnoError("ENOENT")
-    await this.#core.unbind(this.context.endpointOf(address))
-  }
-
-  /** Where nothing can be bound at once: the address is taken as bound, and a failure is told as an event. */
-  #bindInBackground(hub: Hub, address: string): string {
-    const endpoint = this.context.endpointOf(address)
-    if (this.context.names.has(address)) throw errnoError("EADDRINUSE")
-    this.#binding = hub.bind(endpoint).catch(() => {})
-    return endpoint
+    const unbound = hubOf(this.#core).unbind(this.context.endpointOf(address))
+    this.endpoints--
+    return unbound
   }
 
   #bound(address: string): void {
     this.endpoints++
     this.values.keep(option.LAST_ENDPOINT, fromString(lastEndpointOf(address)))
-    if (!address.startsWith("inproc://")) return
-    this.#names.add(address)
-    this.context.names.add(address)
-    if (address === ZAP_ADDRESS) this.context.zap = new ZapClient(this.context.endpointOf(ZAP_ADDRESS))
-  }
-
-  #unbound(address: string): void {
-    this.endpoints--
-    this.#forgetName(address)
-  }
-
-  #forgetName(address: string): void {
-    if (!this.#names.delete(address)) return
-    this.context.names.delete(address)
-    if (address !== ZAP_ADDRESS) return
-    this.context.zap?.close()
-    this.context.zap = undefined
   }
 
   // ── life ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -305,7 +270,6 @@ export class Handle implements atExit.Leaving {
   leave(): Promise<void> {
     this.closed = true
     this.endpoints = 0
-    for (const name of [...this.#names]) this.#forgetName(name)
     for (const queue of this.#observers) queue.parting()
     const parting = this.#part()
     this.exchange.end()

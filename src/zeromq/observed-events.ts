@@ -1,6 +1,6 @@
 // What a socket of the library tells, as the events of the `zeromq` package.
 
-import { HandshakeError, ProtocolError } from "../errors.ts"
+import { type Breach, HandshakeError, ProtocolError } from "../errors.ts"
 import type { Monitor } from "../events.ts"
 import { DenialError, MismatchError } from "../zmtp/engine.ts"
 import type { ContextState } from "./context.ts"
@@ -59,14 +59,27 @@ function handshakeError(address: string, error: Error): Event {
   }
   if (error instanceof DenialError) return authError(address, 400)
   if (error instanceof MismatchError) return protocolError(address, "ERR_ZMTP_INVALID_METADATA")
-  // What the peer said in its ERROR.
-  const status = /"([345]00)"$/.exec(error.message)?.[1]
-  if (error instanceof HandshakeError && status !== undefined) return authError(address, Number(status))
-  if (error instanceof ProtocolError && !/ left in the middle /.test(error.message)) {
-    const mismatch = /\bmechanism\b/.test(error.message)
-    return protocolError(address, mismatch ? "ERR_ZMTP_MECHANISM_MISMATCH" : "ERR_ZMTP_UNSPECIFIED")
+  if (error instanceof HandshakeError && error.reason !== undefined && error.reason in STATUS_TEXTS) {
+    return authError(address, Number(error.reason))
+  }
+  if (error instanceof ProtocolError && error.breach !== "departure") {
+    return protocolError(address, CODES[error.breach ?? "unspecified"])
   }
   return { type: "handshake:error:other", address, error: errnoError("EPROTO") }
+}
+
+const CODES: Readonly<Record<Exclude<Breach, "departure"> | "unspecified", string>> = {
+  mechanism: "ERR_ZMTP_MECHANISM_MISMATCH",
+  cryptography: "ERR_ZMTP_CRYPTOGRAPHIC",
+  metadata: "ERR_ZMTP_INVALID_METADATA",
+  "unexpected-command": "ERR_ZMTP_UNEXPECTED_COMMAND",
+  "malformed-command": "ERR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED",
+  "malformed-hello": "ERR_ZMTP_MALFORMED_COMMAND_HELLO",
+  "malformed-welcome": "ERR_ZMTP_MALFORMED_COMMAND_WELCOME",
+  "malformed-initiate": "ERR_ZMTP_MALFORMED_COMMAND_INITIATE",
+  "malformed-ready": "ERR_ZMTP_MALFORMED_COMMAND_READY",
+  "malformed-error": "ERR_ZMTP_MALFORMED_COMMAND_ERROR",
+  unspecified: "ERR_ZMTP_UNSPECIFIED",
 }
 
 const STATUS_TEXTS: Readonly<Record<number, string>> = {

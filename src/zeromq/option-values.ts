@@ -208,6 +208,9 @@ export const AT_ANY_TIME: ReadonlySet<number> = new Set([
   RECEIVE_TIMEOUT,
 ])
 
+/** What the library is told of at once; of the others at the next bind or connect. */
+export const AT_ONCE: ReadonlySet<number> = new Set([...AT_ANY_TIME, WELCOME_MESSAGE])
+
 /** Draft types, which libzmq lets several threads use. */
 const FIRST_THREAD_SAFE = 12
 const DATAGRAM = 18

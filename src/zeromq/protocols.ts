@@ -1,6 +1,10 @@
 // Which transports there are, and which types of sockets may use them, as libzmq tells it.
 
+import { fromString } from "../bytes.ts"
 import { errnoError } from "./errno.ts"
+
+/** What systems have room for, without a final NUL; named pipes of Windows have more. */
+const LONGEST_PATH = ["linux", "android", "win32"].includes(process.platform) ? 107 : 103
 
 const SUPPORTED = ["tcp", "ipc", "inproc", "udp"]
 
@@ -28,6 +32,9 @@ export function checkProtocol(type: number, address: string, purpose: Purpose): 
     throw errnoError("ENOCOMPATPROTO", undefined, address)
   }
   if (!SUPPORTED.includes(protocol)) throw errnoError("EPROTONOSUPPORT", undefined, address)
+  if (protocol === "ipc" && fromString(address).length > LONGEST_PATH + end + 3) {
+    throw errnoError("ENAMETOOLONG", undefined, address)
+  }
 }
 
 /** What `lastEndpoint` says of an address: of datagrams, libzmq leaves the protocol out. */

@@ -14,7 +14,6 @@ import { PlainServer } from "../zmtp/plain.ts"
 import type { ContextState } from "./context.ts"
 import type { OptionValues } from "./option-values.ts"
 import * as option from "./option-values.ts"
-import { ZapError } from "./zap.ts"
 
 /** The security that the options ask for; undefined for the NULL mechanism of everybody. */
 export function securityOf(values: OptionValues, context: ContextState): Security | undefined {
@@ -55,8 +54,7 @@ class JudgedByHandler implements Security {
   }
 
   async judge({ credentials, address, signal }: Question): Promise<Admitted | undefined> {
-    const zap = this.#context.zap
-    if (zap === undefined) throw new ZapError("No ZAP handler is bound", undefined, undefined)
+    const { zap } = this.#context
     const { mechanism } = this
     const domain = this.#domain
     const userId = await zap.ask({ mechanism, domain, address, routingId: this.#routingId, credentials, signal })
@@ -73,7 +71,7 @@ function curveServerOf(values: OptionValues, context: ContextState, domain: Byte
     async authorize({ address, publicKey, signal }: Applicant) {
       const { zap } = context
       // Encryption without authentication, unless a domain was asked for.
-      if (zap === undefined || (enforced && domain.length === 0)) return !enforced || domain.length === 0
+      if (enforced ? domain.length === 0 : !zap.handled) return true
       const credentials = { publicKey: decodeZ85(publicKey as string) as Bytes }
       const userId = await zap.ask({ mechanism: "CURVE", domain, address, routingId, credentials, signal })
       return userId !== undefined && { userId }

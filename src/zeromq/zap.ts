@@ -1,5 +1,5 @@
 // The authentication protocol of ZeroMQ (RFC 27) from the side that asks: whether a peer may come in is for the handler
-// that the application has bound to one inproc name, with any socket that answers.
+// that the application has bound to one inproc name, in this thread or in another, with any socket that answers.
 
 import { type Bytes, EMPTY, fromAscii } from "../bytes.ts"
 import type { Message } from "../message.ts"
@@ -37,10 +37,16 @@ export class ZapError extends Error {
   }
 }
 
+interface Asking {
+  resolve(reply: Message): void
+  reject(error: Error): void
+}
+
 /** Asks the handler of one context, any number of questions at once. */
 export class ZapClient {
   readonly #endpoint: string
-  readonly #open = new Map<string, (reply: Message) => void>()
+  readonly #open = new Map<string, Asking>()
+  /** Connected to the handler, for as long as that is there. */
   #dealer: Dealer | undefined
   #count = 0
 
@@ -49,45 +55,61 @@ export class ZapClient {
     this.#endpoint = endpoint
   }
 
-  /** Resolves to the user id of a peer that may come in, and to undefined for one that may not. */
+  /** Whether there is a handler now. */
+  get handled(): boolean {
+    return this.#connected() !== undefined
+  }
+
+  /**
+   * Resolves to the user id of a peer that may come in, and to undefined for one that may not. Rejects with
+   * {@link ZapError}, also when there is no handler.
+   */
   async ask(question: ZapQuestion): Promise<string | undefined> {
     const { mechanism, domain, address, routingId, credentials, signal } = question
     const id = String(++this.#count)
     const { username, password, publicKey } = credentials
     const brought = [username, password, publicKey].filter((each) => each !== undefined)
     const host = address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")
+    const dealer = this.#connected()
+    if (dealer === undefined) throw new ZapError("No ZAP handler is bound", undefined, undefined)
     const reply = new Promise<Message>((resolve, reject) => {
-      this.#open.set(id, resolve)
+      this.#open.set(id, { resolve, reject })
       signal.addEventListener("abort", () => reject(signal.reason), { once: true })
     })
     reply.catch(() => {})
     try {
       const frames = [EMPTY, VERSION, id, domain, host, routingId, mechanism, ...brought]
-      await this.#connected().send(frames, { signal, timeout: -1 })
+      await dealer.send(frames, { signal, timeout: -1 })
       return judged(await reply)
     } finally {
       this.#open.delete(id)
     }
   }
 
-  /** The handler is gone; questions that it left open are answered by nobody. */
-  close(): void {
-    void this.#dealer?.close()
-    this.#dealer = undefined
-  }
-
-  #connected(): Dealer {
+  #connected(): Dealer | undefined {
     if (this.#dealer !== undefined) return this.#dealer
     const dealer = new Dealer({ linger: 0, sendHighWaterMark: 0, receiveHighWaterMark: 0 }).unref()
     this.#dealer = dealer
+    const { events } = dealer
+    // Told at once when nobody has the name, and later when whoever had it is gone, or is no socket that answers.
+    for (const type of ["connect:delay", "connect:retry", "close", "disconnect"] as const) {
+      events.on(type, () => this.#lose(dealer))
+    }
     dealer.connect(this.#endpoint)
     void this.#listen(dealer)
-    return dealer
+    return this.#dealer
+  }
+
+  #lose(dealer: Dealer): void {
+    if (this.#dealer !== dealer) return
+    this.#dealer = undefined
+    void dealer.close()
+    for (const asking of this.#open.values()) asking.reject(new ZapError("The ZAP handler left", undefined, undefined))
   }
 
   async #listen(dealer: Dealer): Promise<void> {
     for await (const message of dealer as AsyncIterable<Message>) {
-      this.#open.get(String(message[2]))?.(message)
+      this.#open.get(String(message[2]))?.resolve(message)
     }
   }
 }

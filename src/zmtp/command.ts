@@ -2,7 +2,7 @@
 // The frame around a body belongs to the encoder and decoder; what follows from a command, to the engine.
 
 import { allocate, type Bytes, copy, fromAscii, startsWith, toKey, view } from "../bytes.ts"
-import { ProtocolError } from "../errors.ts"
+import { HandshakeError, ProtocolError } from "../errors.ts"
 
 /** A command: what it is called, and the octets behind the name. */
 export interface Command {
@@ -116,10 +116,13 @@ export function leaveGroup(group: Bytes): Bytes {
  */
 export function parseCommand(body: Bytes): Command {
   const nameEnd = 1 + (body[0] ?? 0)
-  if (nameEnd === 1) throw new ProtocolError("The peer sent a command without a name")
-  if (nameEnd > body.length) throw new ProtocolError("The peer sent a command whose name runs past its end")
+  if (nameEnd === 1) throw new ProtocolError("The peer sent a command without a name", "malformed-command")
+  if (nameEnd > body.length)
+    throw new ProtocolError("The peer sent a command whose name runs past its end", "malformed-command")
   const name = toKey(body.subarray(1, nameEnd))
-  if (!/^[A-Za-z]+$/.test(name)) throw new ProtocolError("The peer sent a command whose name is not made of letters")
+  if (!/^[A-Za-z]+$/.test(name)) {
+    throw new ProtocolError("The peer sent a command whose name is not made of letters", "unexpected-command")
+  }
   return { name, data: body.subarray(nameEnd) }
 }
 
@@ -133,6 +136,18 @@ export function parseError(data: Bytes): string {
   const end = 1 + (data[0] ?? 0)
   if (end > data.length) return ""
   return toKey(data.subarray(1, Math.min(end, 1 + MAX_SHOWN))).replace(/[^ -~]/g, "?")
+}
+
+/** The peer refuses us by an ERROR with this data. */
+export function refusal(what: string, data: Bytes): HandshakeError {
+  const reason = parseError(data)
+  return new HandshakeError(`${what}: "${reason}"`, { reason })
+}
+
+/** The peer sent another command than the one whose turn it is. */
+export function outOfOrder(mechanism: string, expected: string, name: string): ProtocolError {
+  const what = `A ${mechanism} handshake expects ${expected}, the peer sent ${name.slice(0, 32)}`
+  return new ProtocolError(what, "unexpected-command")
 }
 
 /**

@@ -103,7 +103,7 @@ export class GreetingReader {
 /** Throws {@link ProtocolError} unless the peer announced our mechanism in all 20 octets: nobody is talked down. */
 export function checkMechanism(greeting: Greeting, ours: string): void {
   if (greeting.mechanism === ours) return
-  throw new ProtocolError(`The peer announced the mechanism "${greeting.mechanism}", ours is "${ours}"`)
+  throw new ProtocolError(`The peer announced the mechanism "${greeting.mechanism}", ours is "${ours}"`, "mechanism")
 }
 
 function hex(octet: number): string {

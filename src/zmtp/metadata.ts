@@ -76,9 +76,9 @@ export function decodeMetadata(bytes: Bytes, limits: MetadataLimits): Map<string
     if (nameEnd + 4 > own.length) throw truncated()
     const name = toKey(own.subarray(at + 1, nameEnd))
     if (!NAME.test(name))
-      throw new ProtocolError("The peer's metadata holds a property name that RFC 37 does not allow")
+      throw new ProtocolError("The peer's metadata holds a property name that RFC 37 does not allow", "metadata")
     const size = u32(own, nameEnd)
-    if (size > MAX_VALUE) throw new ProtocolError(`The peer's metadata announces a value of ${size} octets`)
+    if (size > MAX_VALUE) throw new ProtocolError(`The peer's metadata announces a value of ${size} octets`, "metadata")
     const valueEnd = nameEnd + 4 + size
     if (valueEnd > own.length) throw truncated()
     const key = name.toLowerCase()
@@ -95,5 +95,5 @@ function u32(bytes: Bytes, at: number): number {
 }
 
 function truncated(): ProtocolError {
-  return new ProtocolError("The peer's metadata ends in the middle of a property")
+  return new ProtocolError("The peer's metadata ends in the middle of a property", "metadata")
 }

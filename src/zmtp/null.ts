@@ -2,8 +2,8 @@
 // may and without waiting for the other, which no peer can turn into a deadlock.
 
 import type { Bytes } from "../bytes.ts"
-import { HandshakeError, ProtocolError } from "../errors.ts"
-import { parseCommand, parseError, ready } from "./command.ts"
+import { ProtocolError } from "../errors.ts"
+import { outOfOrder, parseCommand, ready, refusal } from "./command.ts"
 import type { Credentials, Mechanism, MechanismSetup } from "./mechanism.ts"
 import { decodeMetadata } from "./metadata.ts"
 
@@ -52,9 +52,9 @@ class NullMechanism implements Mechanism {
 
   consume(body: Bytes): void {
     const { name, data } = parseCommand(body)
-    if (name === "ERROR") throw new HandshakeError(`The peer refused the handshake: "${parseError(data)}"`)
-    if (name !== "READY") throw new ProtocolError(`A NULL handshake expects READY, the peer sent ${name.slice(0, 32)}`)
-    if (this.#metadata !== undefined) throw new ProtocolError("The peer sent READY twice")
+    if (name === "ERROR") throw refusal("The peer refused the handshake", data)
+    if (name !== "READY") throw outOfOrder("NULL", "READY", name)
+    if (this.#metadata !== undefined) throw new ProtocolError("The peer sent READY twice", "unexpected-command")
     this.#metadata = decodeMetadata(data, this.#setup.limits)
   }
 }

@@ -2,8 +2,8 @@
 // HELLO → WELCOME → INITIATE → READY. It hides nothing: who can read the wire reads the password.
 
 import { allocate, type Bytes, copy, EMPTY, equal, fromAscii } from "../bytes.ts"
-import { HandshakeError, ProtocolError } from "../errors.ts"
-import { type Command, hello, initiate, parseCommand, parseError, ready, welcome } from "./command.ts"
+import { type HandshakeError, ProtocolError } from "../errors.ts"
+import { type Command, hello, initiate, outOfOrder, parseCommand, ready, refusal, welcome } from "./command.ts"
 import type { Credentials, Mechanism, MechanismSetup } from "./mechanism.ts"
 import { decodeMetadata } from "./metadata.ts"
 
@@ -46,9 +46,12 @@ export class PlainClient implements Mechanism {
     }
     const { name, data } = parseCommand(body)
     if (name === "ERROR") throw refused(data)
-    if (name !== this.#next || this.#next === "HELLO") throw outOfOrder(name, this.#next)
+    if (name !== this.#next || this.#next === "HELLO") throw outOfOrder("PLAIN", this.#next, name)
     if (name === "WELCOME") {
-      if (data.length > 0) throw new ProtocolError(`A WELCOME of PLAIN is empty, the peer's has ${data.length} octets`)
+      if (data.length > 0) {
+        const found = `the peer's has ${data.length} octets`
+        throw new ProtocolError(`A WELCOME of PLAIN is empty, ${found}`, "malformed-welcome")
+      }
       this.#next = "INITIATE"
     } else {
       this.metadata = decodeMetadata(data, this.#setup.limits)
@@ -84,7 +87,7 @@ export class PlainServer implements Mechanism {
 
   consume(body: Bytes): void {
     const command = parseCommand(body)
-    if (command.name !== this.#next || this.status !== "handshake") throw outOfOrder(command.name, this.#next)
+    if (command.name !== this.#next || this.status !== "handshake") throw outOfOrder("PLAIN", this.#next, command.name)
     if (this.#next === "HELLO") {
       this.credentials = parseHello(command)
       this.#next = "WELCOME"
@@ -115,15 +118,12 @@ function parseHello({ data }: Command): Credentials {
   const usernameEnd = 1 + (data[0] ?? 0)
   const passwordEnd = usernameEnd + 1 + (data[usernameEnd] ?? 0)
   if (data.length === 0 || usernameEnd >= data.length || passwordEnd !== data.length) {
-    throw new ProtocolError("The peer's HELLO is not a user name and a password, each with its length")
+    const what = "The peer's HELLO is not a user name and a password, each with its length"
+    throw new ProtocolError(what, "malformed-hello")
   }
   return { username: data.subarray(1, usernameEnd), password: data.subarray(usernameEnd + 1) }
 }
 
 function refused(data: Bytes): HandshakeError {
-  return new HandshakeError(`The peer refused our credentials: "${parseError(data)}"`)
-}
-
-function outOfOrder(name: string, expected: string): ProtocolError {
-  return new ProtocolError(`A PLAIN handshake expects ${expected}, the peer sent ${name.slice(0, 32)}`)
+  return refusal("The peer refused our credentials", data)
 }

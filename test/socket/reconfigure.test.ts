@@ -1,4 +1,4 @@
-import { Push, Router } from "brokerless"
+import { Push, Router, XPublisher, XSubscriber } from "brokerless"
 import { describe, expect, it } from "vitest"
 import { OptionError } from "../../src/errors.ts"
 import { reconfigure } from "../../src/socket/socket.ts"
@@ -28,6 +28,15 @@ describe("an open socket that is given other options", () => {
     await router.send(["nobody", "x"])
     reconfigure(router, { mandatory: true })
     await expect(router.send(["nobody", "x"])).rejects.toMatchObject({ code: "EHOSTUNREACH" })
+  })
+
+  it("welcomes whoever comes from now on", async () => {
+    await using publisher = new XPublisher()
+    const endpoint = await publisher.bind("inproc://reconfigured-welcome")
+    reconfigure(publisher, { welcomeMessage: "welcome" })
+    await using subscriber = new XSubscriber()
+    subscriber.connect(endpoint)
+    expect((await subscriber.receive()).map(String)).toEqual(["welcome"])
   })
 
   it("checks them as its constructor does", async () => {

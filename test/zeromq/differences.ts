@@ -1,16 +1,415 @@
-// Every line of a transcript in which we differ from the `zeromq` package on purpose, and why. What no transcript shows
-// stands in docs/migrating-from-zeromq.md.
+// Every deliberate difference from the `zeromq` package, why it is one, and what proves it: lines of the scenarios that
+// run with both, or a test of its own. The table of docs/migrating-from-zeromq.md is this one.
+
+/** Lines that one scenario prints with `zeromq`, and what it prints in their place with ours. */
+export interface Lines {
+  /** `file.scenario` of test/programs/zeromq/. */
+  readonly scenario: string
+  readonly theirs: readonly string[]
+  readonly ours: readonly string[]
+}
+
+/** A test that shows what no transcript can. */
+export interface OwnTest {
+  readonly file: string
+  readonly title: string
+}
 
 export interface Difference {
+  readonly what: string
   readonly theirs: string
   readonly ours: string
   readonly why: string
+  readonly shown: readonly (Lines | OwnTest)[]
+}
+
+const KEYS = 'Error "Invalid argument" EINVAL 22'
+
+/** The table of the migration guide. */
+export function tableOf(differences: readonly Difference[]): string {
+  const rows = differences.map(({ what, theirs, ours, why }) => `| ${what} | ${theirs} | ${ours} | ${why} |`)
+  return ["| what | in `zeromq` | here | why |", "|---|---|---|---|", ...rows].join("\n")
 }
 
 export const DIFFERENCES: readonly Difference[] = [
   {
-    theirs: 'newest resolves to ["0"]',
-    ours: 'newest resolves to ["9"]',
-    why: "libzmq takes `conflate` of a Scatter and a Gather, and does nothing about it",
+    what: "transports `ws`, `tipc`",
+    theirs: "in some builds",
+    ours: "`EPROTONOSUPPORT`, as builds without them say",
+    why: "not written",
+    shown: [
+      {
+        scenario: "differing.otherTransports",
+        theirs: ["ws gives undefined"],
+        ours: ['ws throws Error "Protocol not supported" EPROTONOSUPPORT 93 ws://127.0.0.1:1'],
+      },
+      {
+        scenario: "differing.otherTransports",
+        theirs: ['tipc throws Error "Operation was not possible or timed out" EAGAIN 11 tipc://127.0.0.1:1'],
+        ours: ['tipc throws Error "Protocol not supported" EPROTONOSUPPORT 93 tipc://127.0.0.1:1'],
+      },
+    ],
+  },
+  {
+    what: "calling a class without `new`",
+    theirs: "\"Class constructors cannot be invoked without 'new'\", but for the types of sockets",
+    ours: "the text names the class",
+    why: "they are classes of JavaScript",
+    shown: [
+      {
+        scenario: "differing.withoutNew",
+        theirs: ["Socket", "Context", "Proxy", "Observer"].map(
+          (name) => `${name} throws TypeError "Class constructors cannot be invoked without 'new'"`,
+        ),
+        ours: ["Socket", "Context", "Proxy", "Observer"].map(
+          (name) => `${name} throws TypeError "Class constructor ${name} cannot be invoked without 'new'"`,
+        ),
+      },
+    ],
+  },
+  {
+    what: "`connect` to a port above 65535, and to port 0",
+    theirs: "taken modulo 65536; never connects",
+    ours: "`EINVAL`",
+    why: "nobody means that",
+    shown: [
+      {
+        scenario: "differing.ports",
+        theirs: ["connect to 65537 gives undefined", "connect to 0 gives undefined"],
+        ours: [`connect to 65537 throws ${KEYS} tcp://127.0.0.1:PORT`, `connect to 0 throws ${KEYS} tcp://127.0.0.1:0`],
+      },
+    ],
+  },
+  {
+    what: "`unbindSync`",
+    theirs: "binds",
+    ours: "unbinds",
+    why: "a mistake there",
+    shown: [
+      {
+        scenario: "differing.unbindSync",
+        theirs: [
+          'unbindSync throws Error "Address already in use" EADDRINUSE 98 tcp://127.0.0.1:PORT',
+          "free false",
+          "what was never bound gives undefined",
+        ],
+        ours: [
+          "unbindSync gives undefined",
+          "free true",
+          'what was never bound throws Error "No such endpoint" ENOENT 2 inproc://never-bound',
+        ],
+      },
+    ],
+  },
+  {
+    what: "`Proxy.pause()`",
+    theirs: "changes nothing, and `resume()` pauses",
+    ours: "pauses; what comes waits in the sockets until `resume()`",
+    why: "a mistake of libzmq 4.3.5",
+    shown: [{ scenario: "differing.pausedProxy", theirs: ["paused undefined"], ours: ["paused EAGAIN"] }],
+  },
+  {
+    what: "ipc path of a living server",
+    theirs: "is taken over",
+    ours: "`EADDRINUSE`",
+    why: "nobody loses an endpoint to a newcomer",
+    shown: [
+      {
+        scenario: "differing.pathOfALivingServer",
+        theirs: ["bind resolves to undefined", "bindSync gives undefined"],
+        ours: [
+          'bind rejects with Error "Address already in use" EADDRINUSE 98 ipc://CHOSEN',
+          'bindSync throws Error "Address already in use" EADDRINUSE 98 ipc://CHOSEN',
+        ],
+      },
+    ],
+  },
+  {
+    what: "`ipc://*`",
+    theirs: "a relative path in the working directory, unless the environment names one for temporary files",
+    ours: "an absolute one in the directory for temporary files",
+    why: "a process may change its working directory",
+    shown: [{ scenario: "differing.chosenPath", theirs: ["absolute false"], ours: ["absolute true"] }],
+  },
+  {
+    what: "`bindSync` to an inproc name of a thread that was terminated a moment ago",
+    theirs: "binds",
+    ours: "`EADDRINUSE` once, and binds when tried again; `bind` binds at once",
+    why: "whether a thread lives is told by an event only",
+    shown: [
+      {
+        file: "test/transport/at-once.test.ts",
+        title: "that another thread has is refused at once, and free soon after that thread was terminated",
+      },
+    ],
+  },
+  {
+    what: "wait before reconnecting",
+    theirs: "the interval, and up to as much again",
+    ours: "up to the interval, at random",
+    why: "so many clients do not come back at once",
+    shown: [
+      {
+        scenario: "differing.waitBeforeReconnecting",
+        theirs: ["at least the interval true", "at most the interval false"],
+        ours: ["at least the interval false", "at most the interval true"],
+      },
+    ],
+  },
+  {
+    what: "`maxMessageSize`, `heartbeatInterval` and the like, set after a connect",
+    theirs: "for endpoints to come",
+    ours: "from the next bind or connect on also for connections that earlier endpoints make again",
+    why: "options are those of a socket",
+    shown: [
+      {
+        scenario: "differing.afterALimitWasSet",
+        theirs: ['over the limit resolves to ["longer than that"]'],
+        ours: ['over the limit rejects with Error "Operation was not possible or timed out" EAGAIN 11'],
+      },
+    ],
+  },
+  {
+    what: "`correlate`, `noDrop`, `manual`, `invertMatching`",
+    theirs: "at any time",
+    ours: "until the first bind, connect, send or receive; later they are kept and change nothing",
+    why: "a socket is made for one of the two ways",
+    shown: [
+      { scenario: "differing.correlateSetLater", theirs: ["frames 4"], ours: ["frames 3"] },
+      { scenario: "differing.invertedLater", theirs: ['first ["does not"]'], ours: ['first ["x matches"]'] },
+    ],
+  },
+  {
+    what: "`relaxed` without `correlate`",
+    theirs: "asks the same peer again before it has answered, and may take a late answer for that of the later request",
+    ours: "the peer is asked again once it has answered or left; others at once",
+    why: "no answer is taken for that of another question; with `correlate` both ask at once",
+    shown: [
+      {
+        scenario: "differing.relaxedAlone",
+        theirs: ["before the answer resolves to undefined"],
+        ours: ['before the answer rejects with Error "Operation was not possible or timed out" EAGAIN 11'],
+      },
+    ],
+  },
+  {
+    what: "keys of CURVE that do not belong together, or are missing",
+    theirs: "handshakes fail",
+    ours: "`EINVAL` at bind or connect",
+    why: "said where it can be mended",
+    shown: [
+      {
+        scenario: "differing.keysThatAreMissing",
+        theirs: [
+          "bind without a secret key resolves to undefined",
+          "connect without own keys gives undefined",
+          "connect with keys of two pairs gives undefined",
+        ],
+        ours: [
+          `bind without a secret key rejects with ${KEYS} tcp://127.0.0.1:*`,
+          `connect without own keys throws ${KEYS} tcp://127.0.0.1:1`,
+          `connect with keys of two pairs throws ${KEYS} tcp://127.0.0.1:1`,
+        ],
+      },
+    ],
+  },
+  {
+    what: "a server of PLAIN that refuses by a well-spelt ERROR",
+    theirs: "`ERR_ZMTP_UNEXPECTED_COMMAND`",
+    ours: "`handshake:error:auth`, as of libzmq's own servers, which spell it wrong",
+    why: "a mistake of libzmq 4.3.5",
+    shown: [
+      {
+        scenario: "strangers.strangersThatAreMet",
+        theirs: ["PLAIN: ERROR 400 [handshake:error:protocol, ZMTP protocol error, ERR_ZMTP_UNEXPECTED_COMMAND]"],
+        ours: ["PLAIN: ERROR 400 [handshake:error:auth, Authentication failure, 400]"],
+      },
+      {
+        scenario: "strangers.strangersThatAreMet",
+        theirs: ["PLAIN: ERROR no [handshake:error:protocol, ZMTP protocol error, ERR_ZMTP_UNEXPECTED_COMMAND]"],
+        ours: ["PLAIN: ERROR no [handshake:error:other, Protocol error, EPROTO]"],
+      },
+    ],
+  },
+  {
+    what: "an ERROR of a peer with another reason than 300, 400 or 500",
+    theirs: "nothing until the handshake times out, `disconnect`, or `ERR_ZMTP_MALFORMED_COMMAND_ERROR`",
+    ours: "`handshake:error:other` at once",
+    why: "it is a refusal all the same",
+    shown: [
+      {
+        scenario: "strangers.strangersThatAreMet",
+        theirs: ["ERROR no [disconnect]"],
+        ours: ["ERROR no [handshake:error:other, Protocol error, EPROTO]"],
+      },
+      {
+        scenario: "strangers.strangersThatCome",
+        theirs: [
+          "ERROR 600 undefined",
+          "ERROR no undefined",
+          "an ERROR that ends in the middle [handshake:error:protocol, ZMTP protocol error, ERR_ZMTP_MALFORMED_COMMAND_ERROR]",
+        ],
+        ours: [
+          "ERROR 600 [handshake:error:other, Protocol error, EPROTO]",
+          "ERROR no [handshake:error:other, Protocol error, EPROTO]",
+          "an ERROR that ends in the middle [handshake:error:other, Protocol error, EPROTO]",
+        ],
+      },
+    ],
+  },
+  {
+    what: "a peer without a mechanism whose type does not fit, or whose metadata are none",
+    theirs: "`disconnect`",
+    ours: "`handshake:error:protocol`, as with PLAIN and CURVE",
+    why: "it shows what is wired to what by mistake",
+    shown: [
+      {
+        scenario: "strangers.strangersThatCome",
+        theirs: ["a READY that ends in the middle [disconnect]", "a type that does not fit [disconnect]"],
+        ours: ["a READY that ends in the middle", "a type that does not fit"].map(
+          (what) => `${what} [handshake:error:protocol, ZMTP protocol error, ERR_ZMTP_INVALID_METADATA]`,
+        ),
+      },
+    ],
+  },
+  {
+    what: "`tcpAcceptFilter`",
+    theirs: "filters addresses",
+    ours: "`EINVAL`",
+    why: "nobody shall believe that somebody is kept out: a ZAP handler or a firewall decides",
+    shown: [
+      {
+        scenario: "differing.filtersAndDetours",
+        theirs: ["tcpAcceptFilter gives undefined"],
+        ours: [`tcpAcceptFilter throws ${KEYS}`],
+      },
+    ],
+  },
+  {
+    what: "`socksProxy`, `interface`",
+    theirs: "choose the way",
+    ours: "kept; tcp then fails with `ENOTSUP`",
+    why: "Node.js does not offer them, and nothing shall go another way than was asked",
+    shown: [
+      {
+        scenario: "differing.filtersAndDetours",
+        theirs: ["connect by way of it gives undefined"],
+        ours: ['connect by way of it throws Error "Operation not supported" ENOTSUP 95 tcp://127.0.0.1:1'],
+      },
+    ],
+  },
+  {
+    what: "`typeOfService`, `tcpKeepaliveCount`, `tcpKeepaliveInterval`, `tcpMaxRetransmitTimeout`, buffer sizes",
+    theirs: "passed to the system",
+    ours: "kept, and have no effect",
+    why: "Node.js does not offer them",
+    shown: [{ file: "test/zeromq/kept-options.test.ts", title: "what Node.js does not offer" }],
+  },
+  {
+    what: "`affinity`, `rate`, `recoveryInterval`, `multicast…`, `loopbackFastPath`, and all options of a context but `maxSockets`, `ipv6` and `blocky`",
+    theirs: "of libzmq's threads and multicast",
+    ours: "kept, and have no effect",
+    why: "there is neither",
+    shown: [{ file: "test/zeromq/kept-options.test.ts", title: "what only libzmq has a use for" }],
+  },
+  {
+    what: "heartbeats",
+    theirs: "end a peer that is busy",
+    ours: "end a peer that is gone",
+    why: "see [0008](design/0008-heartbeats.md)",
+    shown: [
+      {
+        file: "test/session/heartbeat.test.ts",
+        title: "condemns nobody who may have messages of ours to read first: at its mark a peer answers nothing",
+      },
+    ],
+  },
+  {
+    what: "a second `Observer` of a socket",
+    theirs: "ends the first",
+    ours: "both hear",
+    why: "nothing speaks against it",
+    shown: [{ scenario: "differing.twoObservers", theirs: ["first end"], ours: ["first bind"] }],
+  },
+  {
+    what: "closing an `Observer` that is being read",
+    theirs: "refuses the read with `ENOTSOCK`",
+    ours: "refuses it with `EAGAIN`, as closing a socket does",
+    why: "it was no socket that was missing",
+    shown: [{ scenario: "differing.closedObserver", theirs: ["the read ENOTSOCK"], ours: ["the read EAGAIN"] }],
+  },
+  {
+    what: "`bind:error`",
+    theirs: "address without its protocol",
+    ours: "the whole address",
+    why: "as all other events have it",
+    shown: [
+      {
+        scenario: "differing.failedBind",
+        theirs: ["with its protocol false"],
+        ours: ["with its protocol true"],
+      },
+    ],
+  },
+  {
+    what: "`cause` of errors",
+    theirs: "none",
+    ours: "the library's own error, where there is one: it says what was wrong and what is accepted",
+    why: "it helps",
+    shown: [{ scenario: "differing.causes", theirs: ["no cause"], ours: ["a cause"] }],
+  },
+  {
+    what: "options by number that libzmq reads in odd layouts (`getInt64Option(15)`)",
+    theirs: "numbers",
+    ours: "`EINVAL`",
+    why: "accidents",
+    shown: [
+      {
+        scenario: "differing.oddLayout",
+        theirs: ["events in eight octets gives 0"],
+        ours: [`events in eight octets throws ${KEYS}`],
+      },
+    ],
+  },
+  {
+    what: "sending a `DataView` or a `SharedArrayBuffer`",
+    theirs: "`EINVAL`; as text",
+    ours: "as octets",
+    why: "as its types promise",
+    shown: [
+      {
+        scenario: "differing.oddMemory",
+        theirs: [
+          'a DataView throws Error "Invalid argument"',
+          'is rejects with Error "Operation was not possible or timed out" EAGAIN 11',
+          'a SharedArrayBuffer is resolves to ["[object SharedArrayBuffer]"]',
+        ],
+        ours: [
+          "a DataView resolves to undefined",
+          'is resolves to ["ab"]',
+          'a SharedArrayBuffer is resolves to ["aa"]',
+        ],
+      },
+    ],
+  },
+  {
+    what: "`conflate` of Scatter and Gather",
+    theirs: "is taken, and does nothing",
+    ours: "keeps the newest message",
+    why: "as its types promise",
+    shown: [
+      {
+        scenario: "drafts.newestOnly",
+        theirs: ['newest resolves to ["0"]'],
+        ours: ['newest resolves to ["9"]'],
+      },
+    ],
+  },
+  {
+    what: "`zeromq/v5-compat`",
+    theirs: "exists",
+    ours: "does not",
+    why: "not written",
+    shown: [{ file: "test/zeromq/differences.test.ts", title: "has no other doors than its own" }],
   },
 ]

@@ -22,6 +22,7 @@ describe("processes live and end with zeromq and with brokerless/zeromq alike", 
     ["brief", "what may not linger is lost, and ends nothing later"],
     ["unblocking", "nor may it in a context that is not blocky"],
     ["heir", "what was sent arrives although its process ended, with its socket open or closed"],
+    ["exiting", "process.exit() waits for nobody"],
     ["forgotten", "a socket that nobody holds is closed"],
     ["threads", "inproc between threads on the default context"],
   ] as const) {

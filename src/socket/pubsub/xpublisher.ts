@@ -29,10 +29,9 @@ export class XPublisher extends Socket {
     super("XPublisher", "XPUB", options)
     const hub = hubOf(this)
     const publishing = new Publishing(hub)
-    const { manual, verbosity, welcomeMessage } = hub.options
+    const { manual } = hub.options
     // What peers asked for is what they have, unless the application decides that.
     const asked = manual ? new Publishing(hub) : publishing
-    const tellsAll = manual || verbosity === "allSubsUnsubs"
     const turns = new ArrivalOrder()
     const tell = (pipe: Pipe, kind: SubscriptionKind, topic: Bytes): void => {
       // Peers that leave because the socket is closed have nobody to be told to.
@@ -58,11 +57,12 @@ export class XPublisher extends Socket {
     hub.follow({
       sharesMessages: true,
       joined(pipe) {
+        const { welcomeMessage } = hub.options
         if (welcomeMessage !== undefined) pipe.push([welcomeMessage])
       },
       left(pipe) {
         asked.left(pipe, (topic, last, leaver) => {
-          if (last || tellsAll) tell(leaver, "cancel", topic)
+          if (last || manual || hub.options.verbosity === "allSubsUnsubs") tell(leaver, "cancel", topic)
         })
         if (manual) publishing.left(pipe)
       },

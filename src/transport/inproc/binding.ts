@@ -19,18 +19,37 @@ export class InprocBinding implements Binding, Bound {
 
   /** Rejects with {@link EndpointError} when the name is taken, in this thread or in another. */
   static async bind(name: string, endpoint: string, host: SocketHost): Promise<InprocBinding> {
-    const here = names()
     const binding = new InprocBinding(name, endpoint, host)
-    if (here.bound(name) !== undefined) throw taken(endpoint)
-    const claimed = await here.threads.claim(name, () => {
-      if (here.bound(name) === binding) host.monitor.emit({ type: "bind:error", endpoint, error: taken(endpoint) })
-    })
+    binding.#checkFree()
+    return binding.#bound(await names().threads.claim(name, binding.#lost))
+  }
+
+  /** As {@link InprocBinding.bind}, at once. */
+  static bindNow(name: string, endpoint: string, host: SocketHost): InprocBinding {
+    const binding = new InprocBinding(name, endpoint, host)
+    binding.#checkFree()
+    return binding.#bound(names().threads.claimNow(name, binding.#lost))
+  }
+
+  #checkFree(): void {
+    if (names().bound(this.#name) !== undefined) throw taken(this.endpoint)
+  }
+
+  #bound(claimed: boolean | typeof FULL): this {
+    const { endpoint } = this
     if (claimed === FULL) {
       throw new EndpointError("EADDRNOTAVAIL", endpoint, `${endpoint}: this process has too many names bound already`)
     }
     if (!claimed) throw taken(endpoint)
-    here.bind(name, binding)
-    return binding
+    names().bind(this.#name, this)
+    return this
+  }
+
+  /** The name was another thread's before. */
+  readonly #lost = (): void => {
+    const { endpoint } = this
+    if (names().bound(this.#name) !== this) return
+    this.host.monitor.emit({ type: "bind:error", endpoint, error: taken(endpoint) })
   }
 
   async close(): Promise<void> {

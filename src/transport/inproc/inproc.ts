@@ -13,6 +13,9 @@ export const inproc: Transport = {
   bind(endpoint: Endpoint, host: SocketHost): Promise<Binding> {
     return InprocBinding.bind(nameOf(endpoint), endpoint.text, host)
   },
+  bindNow(endpoint: Endpoint, host: SocketHost): Binding {
+    return InprocBinding.bindNow(nameOf(endpoint), endpoint.text, host)
+  },
   connect(endpoint: Endpoint, host: SocketHost, routingId: Bytes | undefined): Connection {
     return new InprocConnection(nameOf(endpoint), endpoint.text, host, routingId)
   },

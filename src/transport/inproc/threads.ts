@@ -12,10 +12,11 @@ import {
   MessageChannel,
   MessagePort,
   postMessageToThread,
+  receiveMessageOnPort,
   setEnvironmentData,
   threadId,
 } from "node:worker_threads"
-import { after, cancel } from "../../clock.ts"
+import { after, cancel, now } from "../../clock.ts"
 import { type Answering, Cable } from "./cable.ts"
 import { Directory, FULL, type Place } from "./directory.ts"
 
@@ -77,6 +78,24 @@ export class Threads {
       if (thread === threadId || (await this.#lives(thread))) return false
       this.#directory.bury(thread)
     }
+  }
+
+  /**
+   * As {@link Threads.claim}, at once. Whether the thread that has a name still lives cannot be known so soon: it keeps
+   * the name, and if it does not live, whoever tries again has it.
+   */
+  claimNow(name: string, lost: () => void): boolean | typeof FULL {
+    this.#gather()
+    if (this.#shown !== undefined) this.#beShownNow()
+    const claimed = this.#directory.claim(name)
+    if (claimed === FULL) return FULL
+    if ("holder" in claimed) {
+      const { thread } = claimed.holder
+      if (!this.isOwn(thread)) this.reach(thread)
+      return false
+    }
+    this.#claims.set(name, { place: claimed, lost })
+    return true
   }
 
   release(name: string): void {
@@ -174,6 +193,7 @@ export class Threads {
       this.#claims.delete(name)
       claim.lost()
     }
+    this.#shown = undefined
     this.#adopted()
     this.#tellWatchers()
     void this.#watch(directory)
@@ -183,6 +203,18 @@ export class Threads {
     const patience = after(SHOWN_MS, this.#adopted)
     await this.#shown
     cancel(patience)
+    this.#shown = undefined
+  }
+
+  /** As {@link Threads.#beShown}, without a turn in between. */
+  #beShownNow(): void {
+    const until = now() + SHOWN_MS
+    const word = new Int32Array(new SharedArrayBuffer(4))
+    while (this.#shown !== undefined && now() < until) {
+      const received = receiveMessageOnPort(this.#gathering as unknown as MessagePort)
+      if (received !== undefined) this.#seen(received.message)
+      else Atomics.wait(word, 0, 0, 1)
+    }
     this.#shown = undefined
   }
 

@@ -2,8 +2,8 @@
 // It knows the server's long-term key beforehand, and ends the handshake when the peer cannot prove to hold its secret.
 
 import { allocate, type Bytes, copy } from "../../bytes.ts"
-import { HandshakeError, ProtocolError } from "../../errors.ts"
-import { hello, initiate, parseCommand, parseError } from "../command.ts"
+import { ProtocolError } from "../../errors.ts"
+import { hello, initiate, outOfOrder, parseCommand, refusal } from "../command.ts"
 import type { Mechanism, MechanismSetup } from "../mechanism.ts"
 import { decodeMetadata } from "../metadata.ts"
 import {
@@ -66,9 +66,9 @@ export class CurveClient implements Mechanism {
 
   consume(body: Bytes): void {
     const { name, data } = parseCommand(body)
-    if (name === "ERROR") throw new HandshakeError(`The peer refused our key: "${parseError(data)}"`)
+    if (name === "ERROR") throw refusal("The peer refused our key", data)
     if (name !== this.#next || name === "HELLO" || name === "INITIATE") {
-      throw new ProtocolError(`A CURVE handshake expects ${this.#next}, the peer sent ${name.slice(0, 32)}`)
+      throw outOfOrder("CURVE", this.#next, name)
     }
     if (name === "WELCOME") this.#welcome(body, data)
     else this.#ready(body, data)
@@ -99,7 +99,10 @@ export class CurveClient implements Mechanism {
     if (body.length !== WELCOME_SIZE) throw wrongSize("WELCOME", body.length)
     const nonce = nonceFrom(WELCOME_NONCE, data, 0, LONG_NONCE)
     if (!this.#primitives.open(data, LONG_NONCE, data.length - LONG_NONCE, nonce, this.#key as Bytes)) {
-      throw new ProtocolError("The peer's WELCOME does not open: it does not hold the secret of the server key")
+      throw new ProtocolError(
+        "The peer's WELCOME does not open: it does not hold the secret of the server key",
+        "cryptography",
+      )
     }
     const inside = data.subarray(LONG_NONCE + TAG)
     this.#serverTransient = inside.subarray(0, KEY)
@@ -143,7 +146,7 @@ export class CurveClient implements Mechanism {
     this.#received.accept(data, 0, nonce)
     const key = this.#key as Bytes
     if (!this.#primitives.open(data, SHORT_NONCE, data.length - SHORT_NONCE, nonce, key)) {
-      throw new ProtocolError("The peer's READY does not open: it was forged or altered")
+      throw new ProtocolError("The peer's READY does not open: it was forged or altered", "cryptography")
     }
     this.metadata = decodeMetadata(data.subarray(SHORT_NONCE + TAG), this.#setup.limits)
     this.protection = new CurveProtection({

@@ -1,6 +1,6 @@
 // The sizes of the commands of CURVE's handshake, and what the nonces of its boxes begin with (RFC 26).
 
-import { ProtocolError } from "../../errors.ts"
+import { type MalformedCommand, ProtocolError } from "../../errors.ts"
 import { LONG_NONCE } from "./nonce.ts"
 import { KEY, TAG } from "./primitives.ts"
 
@@ -30,5 +30,8 @@ export const READY_NONCE = "CurveZMQREADY---"
 
 /** A handshake command of the wrong length. */
 export function wrongSize(name: string, size: number): ProtocolError {
-  return new ProtocolError(`The peer's ${name} has a wrong size: ${size} octets`)
+  return new ProtocolError(
+    `The peer's ${name} has a wrong size: ${size} octets`,
+    `malformed-${name.toLowerCase()}` as MalformedCommand,
+  )
 }

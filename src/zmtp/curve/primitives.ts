@@ -43,6 +43,7 @@ export interface Primitives extends Boxes {
 /** The key agreed on. Throws {@link ProtocolError} where everybody would know it. */
 export function agreeOn(primitives: Primitives, secretKey: Bytes, publicKey: Bytes): Bytes {
   const key = primitives.agree(secretKey, publicKey)
-  if (key === undefined) throw new ProtocolError("The peer's key is of low order: no secret can be agreed on with it")
+  if (key === undefined)
+    throw new ProtocolError("The peer's key is of low order: no secret can be agreed on with it", "cryptography")
   return key
 }

@@ -5,7 +5,7 @@
 import { allocate, type Bytes, clone, copy, EMPTY, equal } from "../../bytes.ts"
 import { now } from "../../clock.ts"
 import { ProtocolError } from "../../errors.ts"
-import { parseCommand, ready, welcome } from "../command.ts"
+import { outOfOrder, parseCommand, ready, welcome } from "../command.ts"
 import type { Credentials, Mechanism, MechanismSetup } from "../mechanism.ts"
 import { decodeMetadata } from "../metadata.ts"
 import {
@@ -66,7 +66,7 @@ export class CurveServer implements Mechanism {
   consume(body: Bytes): void {
     const { name, data } = parseCommand(body)
     if (name !== this.#next || (name !== "HELLO" && name !== "INITIATE")) {
-      throw new ProtocolError(`A CURVE handshake expects ${this.#next}, the peer sent ${name.slice(0, 32)}`)
+      throw outOfOrder("CURVE", this.#next, name)
     }
     if (name === "HELLO") this.#hello(body, data)
     else this.#initiate(body, data)
@@ -84,9 +84,10 @@ export class CurveServer implements Mechanism {
 
   #hello(body: Bytes, data: Bytes): void {
     if (body.length !== HELLO_SIZE) throw wrongSize("HELLO", body.length)
-    if (data[0] !== 1 || data[1] !== 0) throw new ProtocolError("The peer speaks another version of CURVE than 1.0")
+    if (data[0] !== 1 || data[1] !== 0)
+      throw new ProtocolError("The peer speaks another version of CURVE than 1.0", "malformed-hello")
     for (let at = 2; at < HELLO_KEY_AT; at++) {
-      if (data[at] !== 0) throw new ProtocolError("The peer's HELLO has padding that is not zero")
+      if (data[at] !== 0) throw new ProtocolError("The peer's HELLO has padding that is not zero", "malformed-hello")
     }
     this.#clientTransient = clone(data.subarray(HELLO_KEY_AT, HELLO_KEY_AT + KEY))
     this.#key = agreeOn(this.#primitives, this.#keys.secretKey, this.#clientTransient)
@@ -94,7 +95,7 @@ export class CurveServer implements Mechanism {
     this.#received.accept(data, HELLO_KEY_AT + KEY, nonce)
     const boxAt = HELLO_KEY_AT + KEY + SHORT_NONCE
     if (!this.#primitives.open(data, boxAt, data.length - boxAt, nonce, this.#key)) {
-      throw new ProtocolError("The peer's HELLO does not open: it was made for another server key")
+      throw new ProtocolError("The peer's HELLO does not open: it was made for another server key", "cryptography")
     }
     this.#next = "WELCOME"
   }
@@ -143,7 +144,7 @@ export class CurveServer implements Mechanism {
     this.#received.accept(data, COOKIE, nonce)
     const boxAt = COOKIE + SHORT_NONCE
     if (!this.#primitives.open(data, boxAt, data.length - boxAt, nonce, this.#key)) {
-      throw new ProtocolError("The peer's INITIATE does not open: it was forged or altered")
+      throw new ProtocolError("The peer's INITIATE does not open: it was forged or altered", "cryptography")
     }
     const publicKey = clone(data.subarray(boxAt + TAG, boxAt + TAG + KEY))
     const vouchAt = boxAt + TAG + KEY + LONG_NONCE
@@ -160,7 +161,7 @@ export class CurveServer implements Mechanism {
     this.#key.fill(0)
     const secretsAt = LONG_NONCE + TAG
     if (!opened || !equal(data.subarray(secretsAt, secretsAt + KEY), this.#clientTransient)) {
-      throw new ProtocolError("The peer's cookie is not the one it was given, or is too old")
+      throw new ProtocolError("The peer's cookie is not the one it was given, or is too old", "cryptography")
     }
     return data.subarray(secretsAt + KEY, secretsAt + KEY + KEY)
   }
@@ -170,13 +171,14 @@ export class CurveServer implements Mechanism {
     const nonce = nonceFrom(VOUCH_NONCE, data, at - LONG_NONCE, LONG_NONCE)
     const opened = this.#primitives.open(data, at, VOUCH, nonce, key)
     key.fill(0)
-    if (!opened) throw new ProtocolError("The peer's vouch was not made with the secret of the key it names")
+    if (!opened)
+      throw new ProtocolError("The peer's vouch was not made with the secret of the key it names", "cryptography")
     const keysAt = at + TAG
     if (!equal(data.subarray(keysAt, keysAt + KEY), this.#clientTransient)) {
-      throw new ProtocolError("The peer's vouch was made for another connection")
+      throw new ProtocolError("The peer's vouch was made for another connection", "cryptography")
     }
     if (!equal(data.subarray(keysAt + KEY, keysAt + KEY + KEY), this.#keys.publicKey)) {
-      throw new ProtocolError("The peer's vouch was made for another server")
+      throw new ProtocolError("The peer's vouch was made for another server", "cryptography")
     }
   }
 

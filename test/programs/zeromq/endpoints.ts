@@ -1,7 +1,7 @@
 // Addresses: which are taken, what is reported, what is refused and how.
 
 import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Scenario, sleep } from "./stage.ts"
 
@@ -53,6 +53,33 @@ export const taken: Scenario = async ({ zmq, tell }) => {
   }
   one.close()
   two.close()
+}
+
+export const atOnce: Scenario = async ({ zmq, say, tell }) => {
+  const directory = mkdtempSync(join(tmpdir(), "unbinding-"))
+  const addresses = ["tcp://127.0.0.1:*", "tcp://localhost:*", `tcp://${hostname()}:*`, "inproc://at-once", "ipc://*"]
+  for (const address of [...addresses, `ipc://${directory}/socket`]) {
+    const [pull, push] = [new zmq.Pull(), new zmq.Push({ linger: 0 })]
+    await tell("bindSync", () => pull.bindSync(address))
+    const endpoint = pull.lastEndpoint as string
+    say(endpoint.startsWith("tcp") ? "tcp" : endpoint)
+    // A path of ipc is libzmq's to take over.
+    if (!address.startsWith("ipc")) await tell("again", () => push.bindSync(endpoint))
+    push.connect(endpoint)
+    await push.send(address)
+    say(String((await pull.receive())[0]).startsWith("tcp") ? "tcp" : "came")
+    push.close()
+    await pull.unbind(endpoint)
+    await sleep(20)
+    await tell("bindSync, once more", () => pull.bindSync(endpoint))
+    pull.close()
+  }
+  rmSync(directory, { recursive: true })
+  const dealer = new zmq.Dealer()
+  await tell("bindSync in no directory", () => dealer.bindSync("ipc:///no/such/directory/socket"))
+  await tell("bindSync to a path that is too long", () => dealer.bindSync(`ipc:///tmp/${"x".repeat(200)}`))
+  await tell("bindSync to no host", () => dealer.bindSync("tcp://no-such-host.invalid:*"))
+  dealer.close()
 }
 
 export const unbinding: Scenario = async ({ zmq, say, tell }) => {

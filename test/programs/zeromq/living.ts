@@ -43,6 +43,13 @@ const parts: Record<string, () => unknown> = {
     push.close()
     console.log("left")
   },
+  /** Leaves by `process.exit`. */
+  async exiter() {
+    const push = new zmq.Push()
+    push.connect(endpoint)
+    await push.send("last words")
+    process.exit()
+  },
   /** As above, without patience. */
   async brief() {
     const push = new zmq.Push({ linger: 0 })
@@ -55,6 +62,13 @@ const parts: Record<string, () => unknown> = {
     push.connect("tcp://127.0.0.1:1")
     await push.send("never")
     console.log("left")
+  },
+  /** Ends once a process has that exits with something to send, and nobody there to take it. */
+  async exiting() {
+    const address = await freeAddress()
+    const child = fork(process.argv[1] as string, [from, "exiter", address], { stdio: "ignore" })
+    await new Promise((resolve) => child.once("exit", resolve))
+    console.log("gone")
   },
   /** Receives what processes send that end at once. */
   async heir() {
@@ -102,7 +116,7 @@ const parts: Record<string, () => unknown> = {
   async threads() {
     const pull = new zmq.Pull()
     await pull.bind("inproc://threads")
-    const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: { from } })
+    const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: { from, role: "push" } })
     for (let i = 0; i < 3; i++) console.log(String((await pull.receive())[0]))
     await new Promise((resolve) => worker.once("exit", resolve))
     console.log("over")

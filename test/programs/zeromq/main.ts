@@ -2,9 +2,9 @@
 //
 //   node build/test/programs/zeromq/main.js brokerless/zeromq patterns
 
-import { type Draft, type Scenario, stageOf, type Zmq } from "./stage.ts"
+import { type Draft, from, type Scenario, stageOf, type Zmq } from "./stage.ts"
 
-const [from = "zeromq", file = "patterns", only] = process.argv.slice(2)
+const [, file = "patterns", only] = process.argv.slice(2)
 const zmq = (await import(from)) as Zmq
 const draft = (await import(`${from}/draft.js`)) as Draft
 const scenarios = (await import(`./${file}.js`)) as Record<string, Scenario>
@@ -14,4 +14,5 @@ for (const [name, scenario] of Object.entries(scenarios)) {
   console.log(`# ${name}`)
   await scenario(stageOf(zmq, draft))
 }
-process.exit(0)
+// What was printed is read first.
+process.stdout.write("", () => process.exit(0))

@@ -2,12 +2,11 @@
 
 import { freeAddress, type Scenario, type Stage, until } from "./stage.ts"
 
-type Transport = "tcp://127.0.0.1:*" | "ipc://*" | "inproc://patterns"
+let names = 0
 
-const TRANSPORTS: readonly Transport[] = ["tcp://127.0.0.1:*", "ipc://*", "inproc://patterns"]
-
-async function everyTransport(run: (address: Transport) => Promise<void>): Promise<void> {
-  for (const address of TRANSPORTS) await run(address)
+/** One after the other. libzmq gives a name of inproc back a moment after its socket was closed, so each has its own. */
+async function everyTransport(run: (address: string) => Promise<void>): Promise<void> {
+  for (const address of ["tcp://127.0.0.1:*", "ipc://*", `inproc://patterns-${++names}`]) await run(address)
 }
 
 function texts(frames: readonly Buffer[]): string[] {
@@ -302,4 +301,38 @@ export const connectFirst: Scenario = async ({ zmq, say }) => {
     push.close()
     pull.close()
   }
+}
+
+export const welcome: Scenario = async ({ zmq, say }) => {
+  for (const address of ["tcp://127.0.0.1:*", "inproc://welcome"]) {
+    const pub = new zmq.XPublisher({ welcomeMessage: "welcome" })
+    await pub.bind(address)
+    const sub = new zmq.Subscriber()
+    sub.subscribe("w")
+    sub.connect(pub.lastEndpoint as string)
+    say(await pub.receive())
+    say("a subscriber", await sub.receive())
+    const xsub = new zmq.XSubscriber()
+    xsub.connect(pub.lastEndpoint as string)
+    await xsub.send("\u0001x")
+    say(await pub.receive())
+    say("an XSubscriber", await xsub.receive())
+    await pub.send("xyz")
+    say("what follows", await xsub.receive())
+    for (const each of [pub, sub, xsub]) each.close()
+  }
+}
+
+export const welcomeSetLater: Scenario = async ({ zmq, say }) => {
+  const pub = new zmq.XPublisher()
+  await pub.bind("inproc://welcome-set-later")
+  pub.welcomeMessage = "welcome"
+  const sub = new zmq.XSubscriber()
+  sub.connect("inproc://welcome-set-later")
+  await sub.send("\u0001")
+  await pub.receive()
+  await pub.send("news")
+  say("first", await sub.receive())
+  pub.close()
+  sub.close()
 }

@@ -1,22 +1,11 @@
 // PLAIN, CURVE and handlers of ZAP.
 
 import type { Router } from "zeromq"
-import { event, type Scenario, type Stage } from "./stage.ts"
+import { answering } from "./answering.ts"
+import { event, type Scenario, type Stage, sleep, until } from "./stage.ts"
 
-/** Answers with the status that `judge` gives; says what it was asked. */
-async function handler(stage: Stage, judge: (frames: string[]) => string): Promise<Router> {
-  const { zmq, say } = stage
-  const router = new zmq.Router()
-  await router.bind("inproc://zeromq.zap.01")
-  void (async () => {
-    for await (const [path, delimiter, version, id, ...question] of router) {
-      const texts = question.map((frame) => (frame.length === 32 ? "a key" : String(frame)))
-      say("asked", String(version), texts)
-      const answer = [path, delimiter, version, id, judge(texts), "text", "user", ""]
-      await router.send(answer as Buffer[])
-    }
-  })()
-  return router
+function handler({ zmq, say }: Stage, judge: (texts: string[]) => string): Promise<Router> {
+  return answering(zmq, say, judge)
 }
 
 export const plain: Scenario = async (stage) => {
@@ -133,4 +122,21 @@ export const mechanismsThatDiffer: Scenario = async ({ zmq, say }) => {
   say(await refused)
   pull.close()
   push.close()
+}
+
+export const refusedClient: Scenario = async ({ zmq, say }) => {
+  const zap = await answering(
+    zmq,
+    () => {},
+    () => "400",
+  )
+  const server = new zmq.Pull({ plainServer: true })
+  const client = new zmq.Push({ plainUsername: "a", plainPassword: "b", reconnectInterval: 5, linger: 0 })
+  let refusals = 0
+  server.events.on("handshake:error:auth", () => refusals++)
+  await server.bind("tcp://127.0.0.1:*")
+  client.connect(server.lastEndpoint as string)
+  await Promise.race([until(() => refusals >= 3), sleep(500)])
+  say("came again", refusals > 1)
+  for (const socket of [zap, server, client]) socket.close()
 }

@@ -6,6 +6,9 @@ import { createServer } from "node:net"
 import type * as zmq from "zeromq"
 import type * as draft from "zeromq/draft.js"
 
+/** The name of the package under test. */
+export const from: string = process.argv[2] ?? "zeromq"
+
 /** The package under test, as its own declarations have it. */
 export type Zmq = typeof zmq
 
