@@ -4,6 +4,7 @@ import { AbortError, ClosedError } from "brokerless"
 import { startWorkers, TaskWorker, Ventilator } from "brokerless/patterns/tasks"
 import { describe, expect, it } from "vitest"
 import { turns } from "../../../test/support/sockets.ts"
+import { until } from "../../../test/support/until.ts"
 import { json, type Order, type Report } from "./programs/jobs.ts"
 import { Hands, Stage } from "./stage.ts"
 import { Log, open, worker } from "./workforce.ts"
@@ -70,9 +71,10 @@ describe("an event loop that stood still", () => {
     await using ventilator = open({ timeout, retries: 0 })
     await using _program = await worker(await ventilator.bind("tcp://127.0.0.1:*"), 8)
     const log = new Log()
-    const all = Promise.all([1, 2, 3, 4].map((n) => ventilator.run({ do: "sleep", n, ms: 20, log: log.path })))
-    await turns(5)
-    while (log.count("done").size < 4) standStill(20)
+    const all = Promise.all([1, 2, 3, 4].map((n) => ventilator.run({ do: "sleep", n, ms: 100, log: log.path })))
+    // What has begun ends without any turn of ours; what has not may never.
+    await until(() => log.count("begun").size === 4, "all are at work")
+    for (let waits = 0; log.count("done").size < 4 && waits < 500; waits++) standStill(20)
     standStill(2 * timeout)
     expect((await all).map(({ n }) => n)).toEqual([1, 2, 3, 4])
     expect(ventilator.stats).toMatchObject({ timeouts: 0, failed: 0, done: 4 })
