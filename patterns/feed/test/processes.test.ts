@@ -102,6 +102,33 @@ describe("a subscriber", () => {
     expect(stateOf(subscriber)).toEqual(stateAfter(sequence))
   })
 
+  it("converges though publishers are killed as soon as it begins to recover from them, and the last one stalls", async () => {
+    await using first = startPublisher()
+    const { updates, recovery } = await first.told("bound")
+    await using subscriber = new FeedSubscriber({ sources: [{ updates, recovery }], staleAfter: 500 })
+    subscriber.subscribe()
+    await subscriber.ready()
+    await first.kill()
+    for (let life = 0; life < 4; life++) {
+      const begins = subscriber.events.once("epoch")
+      await using next = startPublisher(updates, recovery)
+      await begins
+      await next.kill()
+    }
+    const begins = subscriber.events.once("epoch")
+    await using last = startPublisher(updates, recovery)
+    await begins
+    const stale = subscriber.events.once("stale")
+    last.process.kill("SIGSTOP")
+    await stale
+    last.process.kill("SIGCONT")
+    const { sequence, epoch } = await stop(last)
+    await until(() => subscriber.complete && subscriber.stats.position === sequence, "the subscriber is there")
+    expect(subscriber.epoch).toBe(epoch)
+    expect(stateOf(subscriber)).toEqual(stateAfter(sequence))
+    expect(subscriber.stats).toMatchObject({ queued: 0 })
+  })
+
   it("gets every update once while one of two publishers is killed", async () => {
     const limit = "12000"
     await using first = startPublisher(ANYWHERE, ANYWHERE, "shared", "-", limit)
