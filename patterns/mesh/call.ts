@@ -2,9 +2,9 @@
 // the caller is told once.
 //
 // A call that may be made only once is made anew only if it is certain that no handler has begun it: the node said so,
-// or it never left. One that may be made more often goes to another node as soon as the first is lost, for as long as there
-// is time, and also when the first merely takes long; then the first answer counts, and the other node is told that
-// nobody waits.
+// or it never left. One that may be made more often goes to another node as soon as the first is lost, for as long as
+// there is time, and also when the first merely takes long; then the first answer counts, and the other node is told
+// that nobody waits.
 
 import { AbortError, type Codec, CodecError, type Frame, ProtocolError } from "brokerless"
 import { onAbort } from "../aborts.ts"

@@ -123,7 +123,7 @@ describe("processes that come and go", () => {
     expect(caller.stats.answered).toBe(outcomes.length)
   })
 
-  it("an idempotent call is answered by the seventh node when six are killed under it, one after the other", async () => {
+  it("an idempotent call is answered by the seventh node when six are killed under it, one by one", async () => {
     await using first = await WorkerProcess.start("1", ANYWHERE, ledger)
     const names = ["2", "3", "4", "5", "6", "7"]
     const rest = await Promise.all(names.map((name) => WorkerProcess.start(name, ANYWHERE, ledger, first.endpoint)))
