@@ -57,6 +57,11 @@ export class Watch {
   #peer: CloneServerState | "silent" | undefined
   #heard: number = performance.now()
   #ticked: number = performance.now()
+  /** When this process was last seen to be at work. */
+  #awake: number = performance.now()
+  #unanswered = 0
+  /** Answers that are still to come, but were asked for before this process stood still. */
+  #outdated = 0
 
   /** @throws EndpointError */
   constructor(setup: WatchSetup) {
@@ -64,13 +69,31 @@ export class Watch {
     // Questions that nobody hears are not to be asked all at once when somebody does.
     this.#dealer = new Dealer({ security: setup.security, immediate: true })
     this.#dealer.connect(setup.endpoint)
-    this.#dealer.events.on("peer:join", () => this.#ask())
+    this.#dealer.events.on("peer:join", () => {
+      this.#unanswered = this.#outdated = 0
+      this.#ask()
+    })
     this.#ticker = setInterval(() => this.#tick(), setup.interval).unref()
     void this.#run()
   }
 
   get peer(): CloneServerState | "silent" | undefined {
     return this.#peer
+  }
+
+  /**
+   * Whether this process has stood still since it was last asked this, for so long that the other may have taken over.
+   * What the other had said is not believed then any more.
+   */
+  overslept(): boolean {
+    const now = performance.now()
+    const overslept = now - this.#awake > this.#setup.timeout
+    this.#awake = now
+    if (!overslept) return false
+    this.#peer = undefined
+    this.#heard = now
+    this.#outdated = this.#unanswered
+    return true
   }
 
   close(): Promise<void> {
@@ -83,6 +106,13 @@ export class Watch {
       for await (const frames of this.#dealer) {
         const said = readState(frames)
         if (said === undefined) continue
+        // Before anything is made of it: this process may have stood still until now.
+        this.#setup.changed()
+        this.#unanswered = Math.max(0, this.#unanswered - 1)
+        if (this.#outdated > 0) {
+          this.#outdated--
+          continue
+        }
         this.#heard = performance.now()
         this.#peer = said.state
         if (this.#setup.sameRole(said.role)) this.#setup.misconfigured()
@@ -94,7 +124,7 @@ export class Watch {
   }
 
   #ask(): void {
-    if (!this.#dealer.closed) this.#dealer.trySend(STATE_REQUEST)
+    if (!this.#dealer.closed && this.#dealer.trySend(STATE_REQUEST)) this.#unanswered++
   }
 
   #tick(): void {

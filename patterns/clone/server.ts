@@ -302,6 +302,7 @@ export class CloneServer implements AsyncDisposable {
   #question(message: Message, peer: Peer): void {
     const [to, ...frames] = message as [Frame, ...Frame[]]
     const question = readQuestion(frames)
+    this.#checkAwake()
     if (question === undefined) {
       this.#invalid()
     } else if (question.kind === "state") {
@@ -330,6 +331,7 @@ export class CloneServer implements AsyncDisposable {
       this.#invalid()
       return
     }
+    this.#checkAwake()
     if (this.#state !== "active") {
       this.#counts.unheard++
       return
@@ -379,6 +381,7 @@ export class CloneServer implements AsyncDisposable {
   #judge(): void {
     const watch = this.#watch
     if (watch === undefined || this.closed) return
+    this.#checkAwake()
     const { peer } = watch
     const former = this.#state
     const state = next({
@@ -391,6 +394,13 @@ export class CloneServer implements AsyncDisposable {
     if (former === "active" && state !== "active") this.#yield()
     if (state !== former) this.#become(state)
     if (state !== "active" && peer === "active" && this.#mirror === undefined) this.#copy()
+  }
+
+  /** One that stood still does not serve before it knows that the other has not taken over. */
+  #checkAwake(): void {
+    if (this.#watch?.overslept() !== true || this.#state !== "active") return
+    this.#become("passive")
+    this.#sendAway()
   }
 
   #become(state: CloneServerState): void {
@@ -409,7 +419,11 @@ export class CloneServer implements AsyncDisposable {
   #yield(): void {
     this.#mirrored = false
     this.events.emit("yielded", { updates: this.#sinceActive })
-    // Its clients find out at once, and go where the table is.
+    this.#sendAway()
+  }
+
+  /** Its clients find out at once, and go where the table is. */
+  #sendAway(): void {
     for (const peer of [...this.#publisher.peers, ...this.#collector.peers]) peer.disconnect()
   }
 

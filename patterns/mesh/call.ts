@@ -2,12 +2,13 @@
 // the caller is told once.
 //
 // A call that may be made only once is made anew only if it is certain that no handler has begun it: the node said so,
-// or it never left. One that may be made more often goes to another node as soon as the first is lost, and also when
-// the first merely takes long; then the first answer counts, and the other node is told that nobody waits.
+// or it never left. One that may be made more often goes to another node as soon as the first is lost, for as long as
+// there is time, and also when the first merely takes long; then the first answer counts, and the other node is told
+// that nobody waits.
 
 import { AbortError, type Codec, CodecError, type Frame, ProtocolError } from "brokerless"
 import { onAbort } from "../aborts.ts"
-import { type ChoiceSetup, choose, type Obstacle } from "./choice.ts"
+import { type ChoiceSetup, choose, chooseFailing, type Obstacle } from "./choice.ts"
 import type { Contact } from "./contact.ts"
 import type { CallOptions, MeshStream } from "./contract.ts"
 import { readThrown } from "./documents.ts"
@@ -90,7 +91,10 @@ export class Call {
   /** Those that refused: they are not asked again. */
   readonly #refused = new Set<Contact>()
   #attempts: Attempt[] = []
-  #retries: number
+  /** Whether there may be further attempts at all. */
+  readonly #retries: boolean
+  /** How many nodes may yet be asked because others, which are there, take long. */
+  #hedges: number
   #pauses = 0
   #timer: NodeJS.Timeout | undefined
   #due = 0
@@ -117,7 +121,8 @@ export class Call {
     this.#options = options
     this.#resolve = resolve
     this.#reject = reject
-    this.#retries = options.retries ?? calls.options.retries
+    this.#hedges = options.retries ?? calls.options.retries
+    this.#retries = this.#hedges > 0
     this.#deadline = performance.now() + (options.deadline ?? calls.options.deadline)
     if (options.signal !== undefined) this.#release = onAbort(options.signal, () => this.abort())
   }
@@ -168,8 +173,11 @@ export class Call {
     const avoided = new Set([...this.#tried, ...this.#refused])
     const fresh = choose(options, candidates, this, avoided, now, (obstacle) => this.#obstacles.add(obstacle))
     // Nobody is asked twice at the same time; and twice at all only if nobody else is left.
-    if (fresh !== undefined || this.#tried.size === 0 || this.#attempts.length > 0) return fresh
-    return choose(options, candidates, this, this.#refused, now, () => {})
+    if (fresh !== undefined || this.#attempts.length > 0) return fresh
+    const again = this.#tried.size === 0 ? undefined : choose(options, candidates, this, this.#refused, now, () => {})
+    if (again !== undefined) return again
+    const harmless = [...candidates].filter((contact) => this.#mayRepeatAt(contact))
+    return chooseFailing(options, harmless, this, this.#refused, now)
   }
 
   #put(contact: Contact, now: number): boolean {
@@ -189,11 +197,11 @@ export class Call {
   /** When to look again: at the deadline, or when another node is to be asked as well. */
   #schedule(candidates: number, now: number): void {
     const remaining = this.#deadline - now
-    if (this.#retries === 0 || !this.#mayRepeat()) {
+    if (this.#hedges === 0 || !this.#mayRepeat()) {
       this.#wait(remaining)
       return
     }
-    const others = Math.max(1, Math.min(this.#retries, candidates - this.#tried.size))
+    const others = Math.max(1, Math.min(this.#hedges, candidates - this.#tried.size))
     this.#wait(Math.min(remaining, this.#options.hedgeAfter ?? remaining / (others + 1)))
   }
 
@@ -217,7 +225,9 @@ export class Call {
     if (this.#over || this.#stream !== undefined) return
     const now = performance.now()
     const remaining = this.#deadline - now
-    if (this.#retries === 0 || !this.#mayRepeat()) {
+    // Those that have fallen silent are as good as lost.
+    const lost = this.#attempts.every(({ contact }) => contact.silent)
+    if (!(lost ? this.#retries : this.#hedges > 0) || !this.#mayRepeat()) {
       this.#wait(remaining)
       return
     }
@@ -228,7 +238,7 @@ export class Call {
       this.#wait(Math.min(remaining, Math.max(LATER, remaining / 4)))
       return
     }
-    this.#retries--
+    if (!lost) this.#hedges--
     this.#calls.stats.hedges++
     this.#schedule(candidates?.size ?? 0, now)
   }
@@ -236,10 +246,13 @@ export class Call {
   /** Whether this call may be made more than once, as far as whoever offers it says so. */
   #mayRepeat(): boolean {
     if (this.#options.idempotent !== undefined) return this.#options.idempotent
-    for (const { node } of this.#tried) {
-      if (node?.services.get(this.service)?.methods.get(this.method)?.idempotent !== true) return false
-    }
+    for (const contact of this.#tried) if (!this.#mayRepeatAt(contact)) return false
     return true
+  }
+
+  #mayRepeatAt({ node }: Contact): boolean {
+    const { idempotent } = this.#options
+    return idempotent ?? node?.services.get(this.service)?.methods.get(this.method)?.idempotent === true
   }
 
   #nobody(offered: boolean): void {
@@ -248,7 +261,8 @@ export class Call {
     const { settled, owns } = this.#calls
     // While places are still being tried, somebody may turn up who offers it; and what this node itself has just
     // offered it is about to hear of.
-    if (this.#options.wait === true || (absent && (!settled() || owns(`${this.service}/${this.method}`)))) {
+    const expected = absent && (!settled() || owns(`${this.service}/${this.method}`))
+    if (this.#options.wait === true || expected || this.#missing) {
       this.#calls.wait(this)
       const remaining = this.#deadline - performance.now()
       // An open circuit and a full queue are not announced when they change.
@@ -256,6 +270,12 @@ export class Call {
       return
     }
     this.fail(this.#lastError ?? this.#whyNobody(absent))
+  }
+
+  /** Whether a node that was lost may be there all the same: only its connection is known to be gone. */
+  get #missing(): boolean {
+    for (const { missing } of this.#tried) if (missing) return true
+    return false
   }
 
   #whyNobody(absent: boolean): Error {
@@ -287,7 +307,6 @@ export class Call {
   /** The node was lost. */
   lost(attempt: Attempt, now: number): void {
     this.#drop(attempt)
-    this.#calls.failed(attempt, now)
     const error = new LostError(
       this.service,
       this.method,
@@ -300,11 +319,10 @@ export class Call {
     }
     this.#lastError = error
     if (this.#attempts.length > 0) return
-    if (this.#retries === 0 || !this.#mayRepeat()) {
+    if (!this.#retries || !this.#mayRepeat()) {
       this.fail(error)
       return
     }
-    this.#retries--
     this.#calls.stats.retries++
     this.#again(now)
   }

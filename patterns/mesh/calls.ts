@@ -4,6 +4,7 @@
 import { ClosedError, type Codec, CodecError, type Frame, type FrameLike, type Message, OptionError } from "brokerless"
 import type { Emitter } from "../emitter.ts"
 import { type Attempt, Call, type CallKeeper, type CallTarget } from "./call.ts"
+import type { Circuit } from "./circuit.ts"
 import type { Contact } from "./contact.ts"
 import type { CallOptions } from "./contract.ts"
 import { DeadlineError, type RemoteError, UnavailableError } from "./errors.ts"
@@ -109,7 +110,16 @@ export class Calls implements CallKeeper {
   lost(contact: Contact): void {
     const now = performance.now()
     const lost = [...this.#open.values()].filter((attempt) => attempt.contact === contact)
-    for (const attempt of lost) this.closed(attempt)
+    // However many calls were under way, it is one failure of each method.
+    const judged = new Set<string>()
+    for (const attempt of lost) {
+      const { service, method } = attempt.call
+      const target = `${service}/${method}`
+      this.closed(attempt)
+      if (judged.has(target)) this.undecided(attempt)
+      else this.failed(attempt, now)
+      judged.add(target)
+    }
     for (const attempt of lost) attempt.call.lost(attempt, now)
   }
 
@@ -148,7 +158,7 @@ export class Calls implements CallKeeper {
     this.#open.set(attempt.id, attempt)
     this.#waiting.delete(attempt.call)
     attempt.contact.outstanding++
-    attempt.contact.circuit(attempt.call.service)?.entered(now)
+    circuitOf(attempt)?.entered(now)
   }
 
   closed(attempt: Attempt): void {
@@ -165,20 +175,21 @@ export class Calls implements CallKeeper {
     if (this.#calls.size === 0) for (const wake of this.#idle.splice(0)) wake()
   }
 
-  succeeded({ contact, call }: Attempt): void {
-    contact.circuit(call.service)?.succeeded()
+  succeeded(attempt: Attempt): void {
+    circuitOf(attempt)?.succeeded()
   }
 
   failed({ contact, call }: Attempt, now: number): void {
     const { circuitFailures, circuitOpenFor } = this.options
     const { about } = contact
-    contact.failed(call.service, now, { failures: circuitFailures, openFor: circuitOpenFor }, (state) => {
-      this.#events.emit("circuit", { ...about, service: call.service, state })
+    const { service, method } = call
+    contact.failed(service, method, now, { failures: circuitFailures, openFor: circuitOpenFor }, (state) => {
+      this.#events.emit("circuit", { ...about, service, method, state })
     })
   }
 
-  undecided({ contact, call }: Attempt): void {
-    contact.circuit(call.service)?.undecided()
+  undecided(attempt: Attempt): void {
+    circuitOf(attempt)?.undecided()
   }
 
   /** Whether what a handler threw is held against its node. */
@@ -194,6 +205,10 @@ export class Calls implements CallKeeper {
     const kind = error.constructor.name as CallFailure
     if (Object.hasOwn(this.stats.failed, kind)) this.stats.failed[kind]++
   }
+}
+
+function circuitOf({ contact, call }: Attempt): Circuit | undefined {
+  return contact.circuit(call.service, call.method)
 }
 
 /** Checks what a caller gave. Throws OptionError. */

@@ -40,6 +40,29 @@ export function choose(
   return best
 }
 
+/**
+ * Of the nodes that are kept from being asked by an open circuit and by nothing else, the one whose turn comes next; or
+ * undefined. For a call that does no harm when it fails, and for which `choose` finds nobody.
+ */
+export function chooseFailing(
+  setup: ChoiceSetup,
+  candidates: Iterable<Contact>,
+  call: { readonly service: string; readonly method: string },
+  avoided: ReadonlySet<Contact>,
+  now: number,
+): Contact | undefined {
+  let next: Contact | undefined
+  let turn = Number.POSITIVE_INFINITY
+  for (const contact of candidates) {
+    if (avoided.has(contact) || obstacleOf(setup, contact, call, now) !== "circuit open") continue
+    const circuit = contact.circuit(call.service, call.method)
+    if (circuit === undefined || !circuit.passesOne(now) || circuit.openUntil >= turn) continue
+    next = contact
+    turn = circuit.openUntil
+  }
+  return next
+}
+
 function obstacleOf(
   setup: ChoiceSetup,
   contact: Contact,
@@ -52,7 +75,7 @@ function obstacleOf(
   if (!offered.healthy) return "unhealthy"
   if (contact.silent) return "silent"
   if (contact.outstanding >= setup.maxOutstanding) return "at its limit"
-  return (contact.circuit(service)?.passes(now) ?? true) ? undefined : "circuit open"
+  return (contact.circuit(service, method)?.passes(now) ?? true) ? undefined : "circuit open"
 }
 
 function costOf(setup: ChoiceSetup, contact: Contact, now: number): number {

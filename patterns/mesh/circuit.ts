@@ -1,4 +1,4 @@
-// A circuit, one for each node and service: whether a node that keeps failing is asked at all.
+// A circuit, one for each node and method: whether a node that keeps failing with it is asked at all.
 //
 //   closed ──failures in a row──▶ open ──time──▶ half-open ──an answer──▶ closed
 //                                  ▲                 │
@@ -36,6 +36,16 @@ export class Circuit {
     if (this.#state === "closed") return true
     if (this.#state === "open") return now >= this.#openUntil
     return now - this.#triedAt >= this.#setup.openFor
+  }
+
+  /** Whether a call may pass for which nobody else is left: it need not wait until its time comes, but only one may. */
+  passesOne(now: number): boolean {
+    return this.#state === "open" || this.passes(now)
+  }
+
+  /** Until when it is open, or was last. */
+  get openUntil(): number {
+    return this.#openUntil
   }
 
   /** A call passes. */

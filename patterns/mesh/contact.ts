@@ -38,9 +38,12 @@ export class Contact {
   /** When something was heard last. */
   heard = 0
   silent = false
+  /** Its connection was lost, and it is not known yet whether the node is gone as well. */
+  missing = false
   /** Attempts and streams of ours under way. */
   outstanding = 0
-  readonly #circuits = new Map<string, Circuit>()
+  /** By service and method. */
+  readonly #circuits = new Map<string, Map<string, Circuit>>()
   #latency = 0
   #measuredAt = 0
 
@@ -61,27 +64,36 @@ export class Contact {
   }
 
   /** Undefined as long as nothing has failed. */
-  circuit(service: string): Circuit | undefined {
-    return this.#circuits.get(service)
+  circuit(service: string, method: string): Circuit | undefined {
+    return this.#circuits.get(service)?.get(method)
+  }
+
+  /** The worst of all methods of a service. */
+  circuitState(service: string): CircuitState {
+    const states = [...(this.#circuits.get(service)?.values() ?? [])].map(({ state }) => state)
+    if (states.includes("open")) return "open"
+    return states.includes("half-open") ? "half-open" : "closed"
   }
 
   /** An attempt failed. */
   failed(
     service: string,
+    method: string,
     now: number,
     setup: Omit<CircuitSetup, "changed">,
     changed: (state: CircuitState) => void,
   ): void {
-    let circuit = this.#circuits.get(service)
+    let circuits = this.#circuits.get(service)
+    if (circuits === undefined) {
+      circuits = new Map()
+      this.#circuits.set(service, circuits)
+    }
+    let circuit = circuits.get(method)
     if (circuit === undefined) {
       circuit = new Circuit({ ...setup, changed })
-      this.#circuits.set(service, circuit)
+      circuits.set(method, circuit)
     }
     circuit.failed(now)
-  }
-
-  get circuits(): ReadonlyMap<string, Circuit> {
-    return this.#circuits
   }
 
   /** Another node stands in this place: what the former one did is not held against it. */
@@ -91,9 +103,13 @@ export class Contact {
     this.#measuredAt = 0
   }
 
-  /** Services of before are kept from piling up. */
-  keepCircuitsOf(services: ReadonlyMap<string, unknown>): void {
-    for (const service of this.#circuits.keys()) if (!services.has(service)) this.#circuits.delete(service)
+  /** Services and methods of before are kept from piling up. */
+  keepCircuitsOf(services: NodeFacts["services"]): void {
+    for (const [service, circuits] of this.#circuits) {
+      const methods = services.get(service)?.methods
+      if (methods === undefined) this.#circuits.delete(service)
+      else for (const method of circuits.keys()) if (!methods.has(method)) circuits.delete(method)
+    }
   }
 
   get about(): NodeEvent {

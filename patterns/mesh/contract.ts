@@ -13,7 +13,11 @@ export interface CallOptions {
   readonly deadline?: number | undefined
   /** Ends the call with AbortError; the handler's own signal is aborted, too. */
   readonly signal?: AbortSignal | undefined
-  /** Further attempts of an idempotent call. Default: the option `retries` of the node. */
+  /**
+   * How many other nodes an idempotent call is put to because one that is there takes long; 0: it is put to one node in
+   * all, even if that is lost. Nodes that are lost or fall silent do not count: what they owed is asked elsewhere until
+   * the deadline. Default: the option `retries` of the node.
+   */
   readonly retries?: number | undefined
   /**
    * Milliseconds without an answer after which an idempotent call is put to another node as well; the first answer

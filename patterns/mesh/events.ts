@@ -16,8 +16,8 @@ export type MeshEvents = {
   "node:draining": NodeEvent
   /** What a node offers, or the health of it, has changed. */
   "node:services": NodeEvent & { readonly services: readonly string[] }
-  /** The circuit between this node and a service of another changed. */
-  circuit: NodeEvent & { readonly service: string; readonly state: CircuitState }
+  /** The circuit between this node and a method of another changed. */
+  circuit: NodeEvent & { readonly service: string; readonly method: string; readonly state: CircuitState }
   /** Every place where a node may be has been tried once: what nobody offers now is refused at once. */
   settled: object
   /** A name could not be looked up; what was found before stays. */

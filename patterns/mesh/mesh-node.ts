@@ -34,6 +34,7 @@ export interface KnownNode {
   readonly services: readonly {
     readonly name: string
     readonly healthy: boolean
+    /** The worst of its methods. */
     readonly circuit: CircuitState
   }[]
 }
@@ -176,7 +177,7 @@ export class MeshNode implements AsyncDisposable {
         services: [...node.services].map(([name, { healthy }]) => ({
           name,
           healthy,
-          circuit: contact.circuit(name)?.state ?? "closed",
+          circuit: contact.circuitState(name),
         })),
       })
     }

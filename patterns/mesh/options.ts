@@ -28,7 +28,10 @@ export interface MeshNodeOptions {
   readonly security?: { readonly server?: Security; readonly client?: Security } | undefined
   /** By when a call ends that has no deadline of its own. Default 10000. */
   readonly deadline?: number | undefined
-  /** Further attempts of an idempotent call. Default 5. */
+  /**
+   * How many other nodes an idempotent call is put to because one that is there takes long; 0: it is put to one node in
+   * all. After the loss of a node only the deadline bounds further attempts. Default 5.
+   */
   readonly retries?: number | undefined
   /**
    * Which node is asked: the one with the fewest calls of ours under way, or the one whose latency times these is
@@ -37,7 +40,7 @@ export interface MeshNodeOptions {
   readonly balance?: "least-outstanding" | "latency" | undefined
   /** Items of a stream that may be on their way, or wait to be read, without the reader's credit. Default 64. */
   readonly window?: number | undefined
-  /** Failures in a row, of one service of one node, that open its circuit. Default 5. */
+  /** Failures in a row, of one method of one node, that open its circuit. Default 5. */
   readonly circuitFailures?: number | undefined
   /** How long a circuit stays open before one call tries. Default 5000. */
   readonly circuitOpenFor?: number | undefined

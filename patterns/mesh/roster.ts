@@ -204,6 +204,7 @@ export class Roster {
   /** Ends the connection, and all attempts at one. */
   #disconnect(contact: Contact): void {
     this.#lose(contact)
+    contact.missing = false
     this.#links.disconnect(contact)
   }
 
@@ -226,6 +227,7 @@ export class Roster {
     this.#links.forget(contact)
     const { node, state } = contact
     contact.silent = false
+    contact.missing = state === "linked"
     contact.goneAt = performance.now()
     contact.state = "connecting"
     if (state === "linked" && node !== undefined) this.#unlink(contact, node)
@@ -244,7 +246,11 @@ export class Roster {
 
   #triedInVain(endpoint: string): void {
     const contact = this.#contacts.get(endpoint)
-    if (contact !== undefined) this.#triedNow(contact)
+    if (contact === undefined) return
+    this.#triedNow(contact)
+    if (!contact.missing) return
+    contact.missing = false
+    this.#setup.changed()
   }
 
   #givenUp(endpoint: string): void {
@@ -307,6 +313,7 @@ export class Roster {
     const node = { ...told, endpoints: told.endpoints.map((each) => reachable(each, contact.endpoint)) }
     contact.node = node
     contact.state = "linked"
+    contact.missing = false
     contact.keepCircuitsOf(node.services)
     this.#linked.set(node.id, contact)
     this.#index(contact, isNew ? undefined : before, node)

@@ -20,6 +20,8 @@ export type TaskHandler<T, R> = (task: T, context: TaskContext) => R | Promise<R
 
 /** Where a job comes from, and what it wants to be told of it. */
 export interface JobSource {
+  /** Whether its frames may be the very memory of the ventilator, which delivers them again when an attempt fails. */
+  readonly sharesMemory: boolean
   /** It is about to begin. */
   announce(job: Job): void
   /** It has begun. */

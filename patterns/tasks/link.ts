@@ -30,6 +30,7 @@ export interface LinkHost {
 
 export class Link implements JobSource {
   readonly endpoint: string
+  readonly sharesMemory: boolean
   readonly #host: LinkHost
   readonly #dealer: Dealer
   /** Jobs that are owed an answer, by the number of their delivery. */
@@ -45,6 +46,7 @@ export class Link implements JobSource {
   constructor(host: LinkHost, endpoint: string, options: DealerOptions) {
     this.#host = host
     this.endpoint = endpoint
+    this.sharesMemory = endpoint.startsWith("inproc:")
     this.#dealer = new Dealer({
       linger: 5000,
       ...options,

@@ -266,7 +266,7 @@ export class TaskWorker<T = Frame, R = FrameLike> implements AsyncDisposable {
       return
     }
     try {
-      const task = this.#codec === undefined ? job.body : this.#codec.decode(job.body)
+      const task = this.#codec === undefined ? ownFrame(job) : this.#codec.decode(job.body)
       const result = (this.#handler as TaskHandler<T, R>)(task as T, job)
       if (isThenable(result)) {
         result.then(
@@ -316,4 +316,9 @@ export class TaskWorker<T = Frame, R = FrameLike> implements AsyncDisposable {
 
 function isThenable<Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> {
   return typeof value === "object" && value !== null && typeof (value as PromiseLike<Value>).then === "function"
+}
+
+/** The frame of a job, for a handler that may write to it. */
+function ownFrame({ body, link }: Job): Frame {
+  return link.sharesMemory ? Buffer.from(body) : body
 }

@@ -55,6 +55,38 @@ describe("when a process is killed", () => {
     expect(tableOf(reader)).toEqual(tableOf(writer))
   })
 
+  it("or stopped while it serves, and goes on: one of the two serves, and everybody has what it has", async () => {
+    await using stage = new Stage()
+    const at = [await vacant(), await vacant()] as const
+    await using primary = new Program<string>(`${PROGRAMS}/server`, at[0], "primary", at[1])
+    await using backup = new Program<string>(`${PROGRAMS}/server`, at[1], "backup", at[0])
+    expect(await primary.next()).toBe(at[0])
+    expect(await backup.next()).toBe(at[1])
+    expect(await primary.next()).toBe("active")
+    expect(await backup.next()).toBe("passive")
+    const clients = [await stage.follower(at), await stage.follower(at)] as const
+    const [writer, reader] = clients
+    let written = 0
+    const write = async (count: number): Promise<void> => {
+      for (const end = written + count; written < end; written++) await writer.set("n", written, { timeout: -1 })
+    }
+    await write(50)
+    for (const [victim, other] of [
+      [primary, backup],
+      [backup, primary],
+    ] as const) {
+      victim.process.kill("SIGSTOP")
+      expect(await other.next()).toBe("active")
+      await write(50)
+      victim.process.kill("SIGCONT")
+      expect(await victim.next()).toBe("passive")
+      await write(50)
+    }
+    await until(() => reader.synchronized && reader.get("n") === written - 1, "the reader has the last value")
+    expect(tableOf(reader)).toEqual(tableOf(writer))
+    expect([writer.endpoint, reader.endpoint]).toEqual([at[0], at[0]])
+  })
+
   it("that writes: what it kept alive ends, for everybody", async () => {
     await using stage = new Stage()
     const endpoint = await stage.server().bind("tcp://127.0.0.1:*")

@@ -50,6 +50,33 @@ describe("killed", () => {
     expect(redelivered).toBeGreaterThan(0)
   })
 
+  it("consumers that had been stopped while they held messages: others do what they held, once each", async () => {
+    await using exchange = new Exchange({ codec, keepQueues: 60_000, maxDeliveries: 0 })
+    const endpoint = await exchange.bind("tcp://127.0.0.1:*")
+    await using stopped = new Program<Said>(CONSUMER, endpoint, "jobs", "job.#", "hold")
+    await using goesOn = new Program<Said>(CONSUMER, endpoint, "jobs", "job.#", "acknowledge")
+    await until(() => exchange.stats.consumers === 2 && exchange.stats.bindings === 1, "both are there")
+    for (let i = 0; i < 20; i++) await exchange.publish("job.x", i)
+    const first = [await stopped.next(), await goesOn.next()]
+    expect(new Set(first).size).toBe(2)
+    stopped.process.kill("SIGSTOP")
+    goesOn.process.kill("SIGSTOP")
+    for (let i = 20; i < 200; i++) await exchange.publish("job.x", i)
+    goesOn.process.kill("SIGCONT")
+    const ended = once(stopped.process, "exit")
+    stopped.process.kill("SIGKILL")
+    await ended
+    await until(() => exchange.stats.acknowledged === 200, "all is done")
+    const seen = new Set([first[1] as number])
+    while (seen.size < 200) {
+      const value = await goesOn.next()
+      expect(seen.has(value)).toBe(false)
+      seen.add(value)
+    }
+    expect(exchange.stats).toMatchObject({ consumers: 1, waiting: 0, unacknowledged: 0 })
+    expect(Object.values(exchange.stats.dropped)).toEqual([0, 0, 0, 0, 0])
+  })
+
   it("an exchange: its consumers bind again at its successor, and what it held is gone", async () => {
     await using meeting = new Meeting()
     const endpoint = await meeting.vacant("ipc")

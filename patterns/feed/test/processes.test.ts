@@ -102,6 +102,33 @@ describe("a subscriber", () => {
     expect(stateOf(subscriber)).toEqual(stateAfter(sequence))
   })
 
+  it("converges though publishers die as soon as it begins to recover from them, and the last one stalls", async () => {
+    await using first = startPublisher()
+    const { updates, recovery } = await first.told("bound")
+    await using subscriber = new FeedSubscriber({ sources: [{ updates, recovery }], staleAfter: 500 })
+    subscriber.subscribe()
+    await subscriber.ready()
+    await first.kill()
+    // Each time it waits longer before it connects again.
+    for (let life = 0; life < 2; life++) {
+      const begins = subscriber.events.once("epoch")
+      await using next = startPublisher(updates, recovery)
+      await begins
+      await next.kill()
+    }
+    const begins = subscriber.events.once("epoch")
+    await using last = startPublisher(updates, recovery)
+    await begins
+    const stale = subscriber.events.once("stale")
+    last.process.kill("SIGSTOP")
+    await stale
+    last.process.kill("SIGCONT")
+    const { sequence, epoch } = await stop(last)
+    await until(() => subscriber.complete && subscriber.stats.position === sequence, "the subscriber is there")
+    expect(subscriber.epoch).toBe(epoch)
+    expect(stateOf(subscriber)).toEqual(stateAfter(sequence))
+  }, 60_000)
+
   it("gets every update once while one of two publishers is killed", async () => {
     const limit = "12000"
     await using first = startPublisher(ANYWHERE, ANYWHERE, "shared", "-", limit)
@@ -139,9 +166,13 @@ describe("a subscriber", () => {
     subscriber.subscribe()
     await subscriber.ready()
     await first.kill()
+    const followed = subscriber.stats.position
+    await until(() => subscriber.stats.position > followed + 1000, "the subscriber follows the second")
     await using third = startPublisher(one.updates, one.recovery, "shared", two.recovery)
     await third.told("bound")
-    await third.told("at")
+    // Its history begins where it caught up with the second: the subscriber is to be further than that.
+    const caughtUp = (await third.told("at")).sequence
+    await until(() => subscriber.stats.position >= caughtUp, "the subscriber is as far as the third")
     await second.kill()
     // The second one may have been ahead; the third has to pass it.
     const last = Math.max(...updates.map(({ feedSequence }) => feedSequence))

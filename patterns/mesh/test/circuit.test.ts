@@ -50,18 +50,35 @@ describe("a circuit", () => {
     it.entered(102)
     expect(it.passes(202)).toBe(true)
   })
+
+  it("lets one call through before its time, one at a time, if nobody else is left for it", () => {
+    const { circuit: it, states } = circuit()
+    for (const now of [0, 0, 0]) it.failed(now)
+    expect([it.passes(1), it.passesOne(1)]).toEqual([false, true])
+    it.entered(1)
+    expect([it.passes(2), it.passesOne(2)]).toEqual([false, false])
+    it.failed(3)
+    expect([it.passes(4), it.passesOne(4)]).toEqual([false, true])
+    it.entered(4)
+    it.succeeded()
+    expect(it.passes(5)).toBe(true)
+    expect(states).toEqual(["open", "half-open", "open", "half-open", "closed"])
+  })
 })
 
 interface Moody {
   ask(): Promise<string>
+  hang(): Promise<void>
 }
+
+const hang = (): Promise<void> => new Promise(() => {})
 
 describe("a node that keeps failing", () => {
   it("is not asked while its circuit is open, is tried by one call, and asked again when that succeeds", async () => {
     await using nodes = new Nodes()
     let answers = false
     const [server, endpoint] = await nodes.bound()
-    server.offer<Moody>("moody", { ask: () => (answers ? "well" : new Promise<string>(() => {})) })
+    server.offer<Moody>("moody", { ask: () => (answers ? "well" : new Promise<string>(() => {})), hang })
     const client = nodes.make({ seeds: [endpoint], circuitFailures: 2, circuitOpenFor: 500 })
     await sees(client, (node) => node.nodes.length === 1)
     const states: CircuitState[] = []
@@ -81,10 +98,77 @@ describe("a node that keeps failing", () => {
     expect(client.nodes[0]?.services).toEqual([{ name: "moody", healthy: true, circuit: "closed" }])
   })
 
+  it("with one method is asked for the others", async () => {
+    await using nodes = new Nodes()
+    const [server, endpoint] = await nodes.bound()
+    server.offer<Moody>("moody", { ask: () => "well", hang })
+    const client = nodes.make({ seeds: [endpoint], circuitFailures: 1, circuitOpenFor: 600_000 })
+    const opened = client.events.once("circuit")
+    const moody = client.service<Moody>("moody")
+    await expect(client.service<Moody>("moody", { deadline: 100 }).hang()).rejects.toBeInstanceOf(DeadlineError)
+    expect(await opened).toMatchObject({ service: "moody", method: "hang", state: "open" })
+    await expect(moody.hang()).rejects.toBeInstanceOf(UnavailableError)
+    expect(await moody.ask()).toBe("well")
+    expect(client.nodes[0]?.services).toEqual([{ name: "moody", healthy: true, circuit: "open" }])
+  })
+
+  it("is tried before its time by one idempotent call at a time, if all others keep failing as well", async () => {
+    await using nodes = new Nodes()
+    let answers = false
+    const handler = { ask: () => (answers ? "well" : new Promise<string>(() => {})), hang }
+    const endpoints = []
+    for (const _ of ["one", "two"]) {
+      const [server, endpoint] = await nodes.bound()
+      server.offer<Moody>("moody", handler, { idempotent: ["ask"] })
+      endpoints.push(endpoint)
+    }
+    const client = nodes.make({ seeds: endpoints, circuitFailures: 1, circuitOpenFor: 600_000 })
+    await sees(client, (node) => node.nodes.length === 2)
+    const impatient = client.service<Moody>("moody", { deadline: 100, retries: 0 })
+    const patient = client.service<Moody>("moody", { retries: 0 })
+    // The first two fail where nobody has failed before, the third at the node that has failed longest ago.
+    for (const _ of [1, 2, 3]) await expect(impatient.ask()).rejects.toBeInstanceOf(DeadlineError)
+    const [first, second, third] = [1, 2, 3].map(() => impatient.ask())
+    await expect(third).rejects.toBeInstanceOf(UnavailableError)
+    await expect(first).rejects.toBeInstanceOf(DeadlineError)
+    await expect(second).rejects.toBeInstanceOf(DeadlineError)
+    answers = true
+    const once = client.service<Moody>("moody", { idempotent: false })
+    await expect(once.ask()).rejects.toThrow("circuit open")
+    expect(await patient.ask()).toBe("well")
+    expect(await once.ask()).toBe("well")
+  })
+
+  it("has failed once when its connection is lost, however many calls were under way, and is asked again", async () => {
+    await using nodes = new Nodes()
+    const [server, endpoint] = await nodes.bound()
+    let begun = 0
+    server.offer<Moody>(
+      "moody",
+      {
+        ask({ peer }) {
+          if (++begun > 20) return "well"
+          if (begun === 20) peer.disconnect()
+          return new Promise<string>(() => {})
+        },
+        hang,
+      },
+      { idempotent: ["ask"] },
+    )
+    const client = nodes.make({ seeds: [endpoint], reconnectInterval: 200, circuitOpenFor: 600_000 })
+    await sees(client, (node) => node.nodes.length === 1)
+    const states: CircuitState[] = []
+    client.events.on("circuit", ({ state }) => states.push(state))
+    const moody = client.service<Moody>("moody", { hedgeAfter: 600_000 })
+    const answers = await Promise.all(Array.from({ length: 20 }, () => moody.ask()))
+    expect(new Set(answers)).toEqual(new Set(["well"]))
+    expect(states).toEqual([])
+  })
+
   it("is not held to have failed when it was the caller's own process that did not listen", async () => {
     await using nodes = new Nodes()
     const [server, endpoint] = await nodes.bound()
-    server.offer<Moody>("moody", { ask: () => "well" })
+    server.offer<Moody>("moody", { ask: () => "well", hang })
     const client = nodes.make({ seeds: [endpoint], circuitFailures: 1, circuitOpenFor: 600_000 })
     await sees(client, (node) => node.nodes.length === 1)
     const states: CircuitState[] = []
@@ -103,6 +187,7 @@ describe("a node that keeps failing", () => {
       ask: () => {
         throw new Error("not today")
       },
+      hang,
     })
     const lenient = nodes.make({ seeds: [endpoint], circuitFailures: 1 }).service<Moody>("moody")
     await expect(lenient.ask()).rejects.toBeInstanceOf(RemoteError)

@@ -123,6 +123,35 @@ describe("processes that come and go", () => {
     expect(caller.stats.answered).toBe(outcomes.length)
   })
 
+  it("an idempotent call is answered by the seventh node when six are killed under it, one by one", async () => {
+    await using first = await WorkerProcess.start("1", ANYWHERE, ledger)
+    const names = ["2", "3", "4", "5", "6", "7"]
+    const rest = await Promise.all(names.map((name) => WorkerProcess.start(name, ANYWHERE, ledger, first.endpoint)))
+    await using _rest = { [Symbol.asyncDispose]: async () => void (await Promise.all(rest.map((each) => each.kill()))) }
+    await using nodes = new Nodes()
+    const caller = nodes.make({ seeds: [first.endpoint], ...QUICK })
+    await sees(caller, up(first.name, ...names))
+
+    const call = caller.service<Work>("work", { deadline: 120_000, hedgeAfter: 120_000 }).hold()
+    const left = new Set([first, ...rest])
+    const asked = async (): Promise<WorkerProcess> => {
+      const each = [...left].map(async (worker) => {
+        await worker.says("holding")
+        return worker
+      })
+      return Promise.race(each)
+    }
+    while (left.size > 1) {
+      const worker = await asked()
+      left.delete(worker)
+      await worker.kill()
+    }
+    const last = await asked()
+    last.tell("answer")
+    expect(await call).toBe(last.name)
+    expect(caller.stats).toMatchObject({ calls: 1, answered: 1, retries: 6, hedges: 0 })
+  })
+
   it("a call that is not idempotent is begun once at most, and once exactly if it was answered", async () => {
     const deadline = 3000
     await using a = await WorkerProcess.start("a", ANYWHERE, ledger)
@@ -219,6 +248,21 @@ describe("processes that come and go", () => {
     await sees(caller, up("hung"))
     hung.stop()
     const pending = caller.service<Work>("work", { deadline: 60_000 }).double(21)
+    await using other = await WorkerProcess.start("other", ANYWHERE, ledger)
+    caller.connect(other.endpoint)
+    expect(await pending).toEqual({ by: "other", value: 42 })
+  })
+
+  it("nodes that hang and are given up do not use up the further attempts of a call", async () => {
+    await using first = await WorkerProcess.start("first", ANYWHERE, ledger)
+    await using second = await WorkerProcess.start("second", ANYWHERE, ledger, first.endpoint)
+    await using nodes = new Nodes()
+    const caller = nodes.make({ seeds: [first.endpoint], ...QUICK })
+    await sees(caller, up("first", "second"))
+    first.stop()
+    second.stop()
+    const pending = caller.service<Work>("work", { deadline: 60_000, retries: 1, hedgeAfter: 1 }).double(21)
+    await sees(caller, (node) => node.nodes.length === 0)
     await using other = await WorkerProcess.start("other", ANYWHERE, ledger)
     caller.connect(other.endpoint)
     expect(await pending).toEqual({ by: "other", value: 42 })

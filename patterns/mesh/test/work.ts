@@ -5,6 +5,8 @@ export interface Work {
   double(n: number): Promise<{ readonly by: string; readonly value: number }>
   /** Writes `id` into the ledger each time that it is begun. */
   book(id: string): Promise<string>
+  /** Answers when its process is told to. */
+  hold(): Promise<string>
   /** Never answers. */
   hang(): Promise<void>
   count(from: number): AsyncIterable<number>
@@ -12,7 +14,8 @@ export interface Work {
 
 export type Said =
   | { readonly type: "bound"; readonly endpoint: string }
+  | { readonly type: "holding" }
   | { readonly type: "hanging" }
   | { readonly type: "aborted" }
 
-export type Told = "drain"
+export type Told = "drain" | "answer"

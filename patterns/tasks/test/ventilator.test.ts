@@ -36,6 +36,26 @@ describe("Ventilator.run", () => {
     expect(String(await ventilator.run("ab"))).toBe("abab")
   })
 
+  it.each(["tcp", "inproc"])(
+    "gives the next attempt the frame as it was, though a handler wrote to it, over %s",
+    async (transport) => {
+      await using ventilator = new Ventilator()
+      await using worker = new TaskWorker()
+      worker.connect(await ventilator.bind(transport === "tcp" ? "tcp://127.0.0.1:*" : "inproc://wrote-to-its-frame"))
+      const seen: string[] = []
+      void worker.serve((frame) => {
+        seen.push(String(frame))
+        frame.fill("x")
+        if (seen.length < 3) throw new Error("again")
+        return frame
+      })
+      const given = Buffer.from("task")
+      expect(String(await ventilator.run(given))).toBe("xxxx")
+      expect(seen).toEqual(["task", "task", "task"])
+      expect(String(given)).toBe("task")
+    },
+  )
+
   it("tells the handler the task's id, attempt and key", async () => {
     await using ventilator = new Ventilator<number, object>({ codec: json() })
     await using worker = new TaskWorker<number, object>({ codec: json() })

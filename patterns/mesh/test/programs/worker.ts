@@ -18,6 +18,8 @@ const node = new MeshNode({
 })
 const say = (said: Said): void => void process.send?.(said)
 
+let answer: () => void = () => {}
+
 node.offer<Work>(
   "work",
   {
@@ -26,6 +28,13 @@ node.offer<Work>(
       // In one write to a file that is appended to: it counts even if the process is killed right afterwards.
       appendFileSync(ledger, `${id}\n`)
       await sleep(2)
+      return name
+    },
+    async hold() {
+      say({ type: "holding" })
+      await new Promise<void>((resolve) => {
+        answer = resolve
+      })
       return name
     },
     async hang({ signal }) {
@@ -37,11 +46,12 @@ node.offer<Work>(
       for (let n = from; ; n++) yield n
     },
   },
-  { idempotent: ["double"] },
+  { idempotent: ["double", "hold"] },
 )
 
 process.on("message", (told: Told) => {
-  if (told === "drain") void node.drain().then(() => process.exit(0))
+  if (told === "answer") answer()
+  else void node.drain().then(() => process.exit(0))
 })
 // Nobody is left to tell it anything.
 process.on("disconnect", () => process.exit(0))
