@@ -205,6 +205,11 @@ export const refused: Scenario = async ({ compat, say, tell }) => {
   const router = compat.socket("router", { linger: 0 })
   router.setsockopt(compat.ZMQ_ROUTER_MANDATORY, 1)
   router.bindSync("tcp://127.0.0.1:*")
+  const dealer = compat.socket("dealer", { linger: 0 })
+  dealer.connect(router.last_endpoint)
+  const hello = message(router)
+  dealer.send("hello")
+  await hello
   await new Promise<void>((resolve) => router.send(["nobody", "x"], 0, (...given) => resolve(say("told", given))))
   const failed = once(router, "error")
   router.send(["nobody", "x"])
@@ -228,7 +233,7 @@ export const refused: Scenario = async ({ compat, say, tell }) => {
   push.send("x")
   await message(silent)
   say("nothing came", await once(silent, "error"))
-  close(router, silent, push)
+  close(router, dealer, silent, push)
   await tell("read", () => router.read())
 }
 
