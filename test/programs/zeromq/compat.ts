@@ -220,6 +220,8 @@ export const refused: Scenario = async ({ compat, say, tell }) => {
   const brief = compat.socket("push")
   brief.setsockopt(compat.ZMQ_SNDTIMEO, 10)
   await new Promise<void>((resolve) => brief.send("x", 0, (...given) => resolve(say("in time", given))))
+  brief.setsockopt(compat.ZMQ_SNDTIMEO, -1)
+  await sleep(20)
   const never = new Promise<void>((resolve) => brief.send("x", 0, (...given) => resolve(say("closed", given))))
   brief.send("y", 0, () => say("is never told"))
   brief.close()
@@ -320,6 +322,9 @@ export const watched: Scenario = async ({ compat, say, tell }) => {
   const [accept, connect] = [once(pull, "accept"), once(push, "connect")]
   push.connect(pull.last_endpoint)
   say("accept", await accept, "connect", await connect)
+  const shaken = message(pull)
+  push.send("hands were shaken")
+  await shaken
   const [disconnect, retry] = [once(push, "disconnect"), once(push, "connect_retry")]
   const closed = once(pull, "close")
   pull.close()
