@@ -58,7 +58,8 @@ const CLASSES: ReadonlyMap<string, new () => AnySocket> = new Map<SocketType, ne
   ["stream", Stream],
 ])
 
-type Callback = (err?: Error) => void
+/** Is told that something was done, or why it was not. */
+export type Callback = (err?: Error) => void
 
 /** A message that waits to be passed on, and whom to tell. */
 type Unsent = readonly [message: MessageLike[], cb: Callback | undefined]
