@@ -8,8 +8,8 @@ const config: ViteUserConfig = {
       { find: /^brokerless\/codec$/, replacement: fileURLToPath(new URL("./src/codec.ts", import.meta.url)) },
       { find: /^brokerless\/curve$/, replacement: fileURLToPath(new URL("./src/curve.ts", import.meta.url)) },
       {
-        find: /^brokerless\/zeromq\/draft(\.js)?$/,
-        replacement: fileURLToPath(new URL("./src/zeromq/draft.ts", import.meta.url)),
+        find: /^brokerless\/zeromq\/(draft|v5-compat)(\.js)?$/,
+        replacement: `${fileURLToPath(new URL("./src/zeromq", import.meta.url))}/$1.ts`,
       },
       { find: /^brokerless\/zeromq$/, replacement: fileURLToPath(new URL("./src/zeromq.ts", import.meta.url)) },
       { find: /^brokerless\/patterns$/, replacement: fileURLToPath(new URL("./patterns/index.ts", import.meta.url)) },

@@ -53,7 +53,7 @@ function checkFiles(files) {
   }
   // Declarations for CommonJS, which scripts/commonjs-types.mjs copied from those beside them.
   for (const file of files) if (file.endsWith(".d.cts")) expected.add(file)
-  for (const copy of ["dist/zeromq.d.cts", "dist/zeromq/draft.d.cts"]) {
+  for (const copy of ["dist/zeromq.d.cts", "dist/zeromq/draft.d.cts", "dist/zeromq/v5-compat.d.cts"]) {
     if (!files.includes(copy)) fail(`the package lacks ${copy}`)
   }
   const surplus = files.filter((file) => !expected.has(file))
@@ -153,6 +153,10 @@ function checkModules(consumer) {
   if (drafts !== node(consumer, join("out", "draft.cjs")) || drafts.trim().split(" ").length !== 7)
     fail(`zeromq/draft: import gives\n  ${drafts}`)
   report("brokerless/zeromq/draft runs, imported and required: the same seven names")
+  const old = node(consumer, join("out", "v5-compat.mjs"))
+  if (old !== node(consumer, join("out", "v5-compat.cjs")) || old.trim().split(" ").length !== 84)
+    fail(`zeromq/v5-compat: import gives\n  ${old}`)
+  report("brokerless/zeromq/v5-compat runs, imported and required: the same names")
   for (const program of ["curve.mjs", "curve.cjs"]) {
     const provider = node(consumer, join("out", program)).trim()
     if (provider !== "libsodium (WebAssembly)") fail(`CURVE without sodium-native is done by ${provider}`)

@@ -1,4 +1,4 @@
-// Copies the declarations of `brokerless/zeromq` and of its draft door for programs that are CommonJS to the
+// Copies the declarations of `brokerless/zeromq` and of its other doors for programs that are CommonJS to the
 // type-checker: the package is one of ES modules, which some resolutions let no CommonJS program refer to, though every
 // supported Node.js can require it. Run after scripts/compile.mjs, which removes what it did not write itself.
 
@@ -25,4 +25,4 @@ function copy(file) {
   writeFileSync(join(dist, file.replace(/\.d\.ts$/, ".d.cts")), named)
 }
 
-for (const door of ["zeromq.d.ts", "zeromq/draft.d.ts"]) copy(door)
+for (const door of ["zeromq.d.ts", "zeromq/draft.d.ts", "zeromq/v5-compat.d.ts"]) copy(door)

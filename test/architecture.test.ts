@@ -71,7 +71,16 @@ const CORE = [
 ]
 
 /** What the package exports, each by its own name. */
-const DOORS = ["index.ts", "codec.ts", "curve.ts", "zeromq.ts", "zeromq/names.ts", "zeromq/draft.ts"]
+const DOORS = [
+  "index.ts",
+  "codec.ts",
+  "curve.ts",
+  "zeromq.ts",
+  "zeromq/names.ts",
+  "zeromq/draft.ts",
+  "zeromq/v5-compat.ts",
+  "zeromq/v5/names.ts",
+]
 
 /** Tables, which are read row by row and lose by being cut. */
 const LONG_TABLES = ["options.ts"]
@@ -187,15 +196,16 @@ describe("every file of src/ and patterns/", () => {
   const published = [...SOURCES, ...PATTERN_SOURCES]
 
   it("exports names, never a default, but where programs of another package expect one", () => {
-    expect(defaultExports(published)).toEqual(["zeromq.ts: a default export", "zeromq/draft.ts: a default export"])
+    const doors = ["zeromq.ts", "zeromq/draft.ts", "zeromq/v5-compat.ts"]
+    expect(defaultExports(published)).toEqual(doors.map((door) => `${door}: a default export`))
   })
 
   it("has types that can be erased: no enum, no namespace, no parameter property", () => {
     expect(typesThatStay(published)).toEqual([])
   })
 
-  it("never says any", () => {
-    expect(saysAny(published)).toEqual([])
+  it("never says any, but where the declarations of another package do", () => {
+    expect(saysAny(published)).toEqual(["zeromq/v5/socket.ts: [key: string]: any"])
   })
 
   it("opens with what lives there", () => {

@@ -93,8 +93,17 @@ export class Handle implements atExit.Leaving {
     this.values.set(which, value, layout)
     if (which === option.SUBSCRIBE || which === option.UNSUBSCRIBE) this.#subscribe(which, value as Bytes | null)
     else if (this.#core === undefined || LOOKED_UP.has(which)) return
-    else if (option.AT_ONCE.has(which)) this.#reconfigure(this.#core)
+    else if (option.AT_ONCE.has(which)) this.#adjust(this.#core)
     else this.#stale = true
+  }
+
+  /** At once if it can be: a key of CURVE that is still missing is for the next bind or connect to complain of. */
+  #adjust(core: CoreSocket): void {
+    try {
+      this.#reconfigure(core)
+    } catch {
+      this.#stale = true
+    }
   }
 
   #reconfigure(core: CoreSocket): void {

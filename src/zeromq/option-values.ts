@@ -211,6 +211,12 @@ export const AT_ANY_TIME: ReadonlySet<number> = new Set([
 /** What the library is told of at once; of the others at the next bind or connect. */
 export const AT_ONCE: ReadonlySet<number> = new Set([...AT_ANY_TIME, WELCOME_MESSAGE])
 
+/** Options that say who is the server, and of what. */
+const MECHANISM_OF: ReadonlyMap<number, number> = new Map([
+  [PLAIN_SERVER, PLAIN_MECHANISM],
+  [CURVE_SERVER, CURVE_MECHANISM],
+])
+
 /** Draft types, which libzmq lets several threads use. */
 const FIRST_THREAD_SAFE = 12
 const DATAGRAM = 18
@@ -252,7 +258,9 @@ export class OptionValues {
     const row = ROWS.get(option)
     if (row === undefined || row.layout !== layout || row.access === "set" || !this.#has(row))
       throw errnoError("EINVAL")
-    return this.#value(option)
+    // Nobody is the server of a mechanism that is not in force.
+    const mechanism = MECHANISM_OF.get(option)
+    return mechanism === undefined || mechanism === this.#value(MECHANISM) ? this.#value(option) : 0
   }
 
   /** For applications. Throws `EINVAL`. */

@@ -100,7 +100,7 @@ export abstract class Socket {
     return this.#handle.bind(this, checkAddress(arguments))
   }
 
-  /** As {@link Socket.bind}, at once. The name of a host, or a path where something is, takes some ten milliseconds. */
+  /** As `bind`, at once. The name of a host, or a path where something is, takes some ten milliseconds. */
   bindSync(address: string): void {
     this.#handle.bindSync(checkAddress(arguments))
   }

@@ -28,6 +28,8 @@ describe("the drop-in", () => {
       "./zeromq",
       "./zeromq/draft",
       "./zeromq/draft.js",
+      "./zeromq/v5-compat",
+      "./zeromq/v5-compat.js",
     ])
   })
 })

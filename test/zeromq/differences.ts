@@ -406,10 +406,54 @@ export const DIFFERENCES: readonly Difference[] = [
     ],
   },
   {
-    what: "`zeromq/v5-compat`",
-    theirs: "exists",
-    ours: "does not",
-    why: "not written",
-    shown: [{ file: "test/zeromq/differences.test.ts", title: "has no other doors than its own" }],
+    what: "datagrams over 8192 octets",
+    theirs: "sending overruns the memory of libzmq; received ones are cut",
+    ours: "`EMSGSIZE`; received whole",
+    why: "nothing is sent that libzmq cannot read",
+    shown: [
+      {
+        file: "test/transport/udp/udp.test.ts",
+        title: "is refused by a Radio that is connected over udp, before anybody gets it",
+      },
+      { file: "test/transport/udp/udp.test.ts", title: "is refused by a Datagram" },
+      { file: "test/transport/udp/udp.test.ts", title: "is taken from others, up to what a datagram can hold" },
+    ],
+  },
+  {
+    what: "groups of 128 octets and more, over udp",
+    theirs: "end the process of whoever receives one",
+    ours: "`EMSGSIZE`; received",
+    why: "the length is read as a signed octet there",
+    shown: [
+      {
+        file: "test/transport/udp/udp.test.ts",
+        title: "is refused by a Radio that is connected over udp, before anybody gets it",
+      },
+      {
+        file: "test/transport/udp/format.test.ts",
+        title: "may have a group of 255 octets when it is received, though libzmq would not survive it",
+      },
+    ],
+  },
+  {
+    what: "`maxMessageSize` over udp",
+    theirs: "not looked at",
+    ours: "what is larger is dropped and counted",
+    why: "no transport passes on what is too large",
+    shown: [{ file: "test/transport/udp/udp.test.ts", title: "what is malformed, and what is over maxMessageSize" }],
+  },
+  {
+    what: "a second `bind` of a Datagram",
+    theirs: "succeeds, and does nothing",
+    ours: "`EINVAL`",
+    why: "a socket has one way for its datagrams",
+    shown: [{ file: "test/transport/udp/udp.test.ts", title: "is bound once" }],
+  },
+  {
+    what: "`unmonitor()`, and a second `monitor()`, of `v5-compat`",
+    theirs: "emit an `error`, which ends a process that does not listen for it",
+    ours: "emit nothing",
+    why: "they ask for nothing that fails",
+    shown: [{ file: "test/zeromq/v5-compat.test.ts", title: "stops watching, and watches once, without an error" }],
   },
 ]

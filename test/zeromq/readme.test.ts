@@ -26,7 +26,10 @@ afterAll(() => {
 function example(text: string, port: number): string {
   const code = blocks.find((block) => block.includes(text))
   if (code === undefined) throw new Error(`The README has no example with ${text}`)
-  return code.replaceAll('"zeromq"', JSON.stringify(join(root, "dist/zeromq.js"))).replaceAll(":3000", `:${port}`)
+  return code
+    .replaceAll('"zeromq"', JSON.stringify(join(root, "dist/zeromq.js")))
+    .replaceAll('"zeromq/v5-compat"', JSON.stringify(join(root, "dist/zeromq/v5-compat.js")))
+    .replaceAll(/:(3000|3456)/g, `:${port}`)
 }
 
 async function freePort(): Promise<number> {
@@ -80,6 +83,14 @@ describe("the examples of the README of zeromq run with brokerless/zeromq", { ti
     expect(client).toContain("<Buffer 38>")
   })
 
+  it("versions 4 and 5", async () => {
+    // It subscribes to nothing, so what shows that it runs is said by its own sockets.
+    const said = 'sub.subscribe("")\nsub.on("message", (msg) => console.log("received", String(msg)))\n'
+    const again = 'setInterval(() => pub.send("again"), 20)\n'
+    const code = `${example("zeromq/v5-compat", await freePort())}\n${said}${again}`
+    expect(await printing("compat.cjs", code, "received")).toContain("received")
+  })
+
   it("basic usage, imported and required; an option of one's own", async () => {
     const imports = `${example("reqSock = new Request()", 0)}\nconsole.log(reqSock, repSock)\n`
     expect(await printing("basic.js", imports, "Reply")).toContain("Request {} Reply {}")
@@ -106,6 +117,7 @@ describe("programs that were checked against the declarations of zeromq", { time
       "drafts",
       "datagrams",
       "draft-thread",
+      "compat",
     ]
     const files = programs.map((name) => join(root, "test/programs/zeromq", `${name}.ts`))
     const { options } = ts.parseJsonConfigFileContent(
@@ -118,6 +130,7 @@ describe("programs that were checked against the declarations of zeromq", { time
       paths: {
         zeromq: [join(root, "dist/zeromq.d.ts")],
         "zeromq/draft.js": [join(root, "dist/zeromq/draft.d.ts")],
+        "zeromq/v5-compat.js": [join(root, "dist/zeromq/v5-compat.d.ts")],
       },
     })
     const used = program.getSourceFiles().map(({ fileName }) => fileName)

@@ -60,6 +60,7 @@ const FILES = [
   ["streams", "octets without a protocol"],
   ["drafts", "types of draft RFCs"],
   ["datagrams", "the same over udp"],
+  ["compat", "sockets of versions 4 and 5"],
   ["threads", "names and handlers over the threads of a process"],
   ["differing", "deliberate differences"],
 ] as const

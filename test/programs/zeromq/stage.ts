@@ -5,6 +5,7 @@ import { once } from "node:events"
 import { createServer } from "node:net"
 import type * as zmq from "zeromq"
 import type * as draft from "zeromq/draft.js"
+import type * as compat from "zeromq/v5-compat.js"
 
 /** The name of the package under test. */
 export const from: string = process.argv[2] ?? "zeromq"
@@ -15,9 +16,13 @@ export type Zmq = typeof zmq
 /** Its draft door. */
 export type Draft = typeof draft
 
+/** Its door for programs of versions 4 and 5. */
+export type Compat = typeof compat
+
 export interface Stage {
   readonly zmq: Zmq
   readonly draft: Draft
+  readonly compat: Compat
   /** Prints a line. Ports and paths that the system chose look the same in every run. */
   say(...words: unknown[]): void
   /** Prints what a call gives, throws, or rejects with, and which of these it is. */
@@ -26,13 +31,14 @@ export interface Stage {
 
 export type Scenario = (stage: Stage) => Promise<void>
 
-export function stageOf(zmq: Zmq, draft: Draft): Stage {
+export function stageOf(zmq: Zmq, draft: Draft, compat: Compat): Stage {
   const say = (...words: unknown[]): void => {
     console.log(words.map(shown).join(" "))
   }
   return {
     zmq,
     draft,
+    compat,
     say,
     async tell(what, action) {
       let result: unknown
