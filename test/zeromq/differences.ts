@@ -180,19 +180,6 @@ export const DIFFERENCES: readonly Difference[] = [
     ],
   },
   {
-    what: "`relaxed` without `correlate`",
-    theirs: "asks the same peer again before it has answered, and may take a late answer for that of the later request",
-    ours: "the peer is asked again once it has answered or left; others at once",
-    why: "no answer is taken for that of another question; with `correlate` both ask at once",
-    shown: [
-      {
-        scenario: "differing.relaxedAlone",
-        theirs: ["before the answer resolves to undefined"],
-        ours: ['before the answer rejects with Error "Operation was not possible or timed out" EAGAIN 11'],
-      },
-    ],
-  },
-  {
     what: "keys of CURVE that do not belong together, or are missing",
     theirs: "handshakes fail",
     ours: "`EINVAL` at bind or connect",

@@ -31,6 +31,12 @@ export const conversions: Scenario = async ({ zmq, say, tell }) => {
     await odd.send(value)
     say(await two.receive())
   }
+  const transferred = new Uint8Array(4)
+  structuredClone(transferred.buffer, { transfer: [transferred.buffer] })
+  for (const value of [transferred, transferred.buffer, Buffer.from(transferred.buffer)]) {
+    await odd.send(value)
+    say("transferred", await two.receive())
+  }
   await tell("an empty list", () => odd.send([]))
   await tell("nothing", () => (one as unknown as { send(): unknown }).send())
   await tell("undefined", () => odd.send(undefined))

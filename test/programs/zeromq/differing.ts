@@ -130,18 +130,6 @@ export const correlateSetLater: Scenario = async ({ zmq, say }) => {
   router.close()
 }
 
-export const relaxedAlone: Scenario = async ({ zmq, say, tell }) => {
-  const request = new zmq.Request({ linger: 0, relaxed: true, sendTimeout: 50 })
-  const router = new zmq.Router({ linger: 0 })
-  await router.bind("inproc://relaxed-alone")
-  request.connect("inproc://relaxed-alone")
-  await request.send("one")
-  say("asked", (await router.receive()).at(-1))
-  await tell("before the answer", () => request.send("two"))
-  request.close()
-  router.close()
-}
-
 export const invertedLater: Scenario = async ({ zmq, say }) => {
   const pub = new zmq.XPublisher()
   await pub.bind("inproc://inverted-later")
