@@ -399,4 +399,95 @@ export const DIFFERENCES: readonly Difference[] = [
     why: "not written",
     shown: [{ file: "test/zeromq/differences.test.ts", title: "has no other doors than its own" }],
   },
+  {
+    what: "`conflate`, and messages of several frames",
+    theirs: "keeps their last frame",
+    ours: "keeps them whole",
+    why: "a message travels as one or not at all",
+    shown: [
+      {
+        scenario: "differing.severalFramesConflated",
+        theirs: ['kept ["three"]'],
+        ours: ['kept ["one", "two", "three"]'],
+      },
+    ],
+  },
+  {
+    what: "a mark that is raised while the queue is full",
+    theirs: "gives room once a peer has read",
+    ours: "gives room at once",
+    why: "there is room",
+    shown: [
+      {
+        scenario: "differing.markRaisedWhileFull",
+        theirs: ['with a higher mark rejects with Error "Operation was not possible or timed out" EAGAIN 11'],
+        ours: ["with a higher mark resolves to undefined"],
+      },
+    ],
+  },
+  {
+    what: "room in a full queue of inproc",
+    theirs: "is told of after half of it was read",
+    ours: "is there after each message that was read",
+    why: "there is room",
+    shown: [
+      {
+        scenario: "differing.roomAfterReading",
+        theirs: ['after one was read rejects with Error "Operation was not possible or timed out" EAGAIN 11'],
+        ours: ["after one was read resolves to undefined"],
+      },
+    ],
+  },
+  {
+    what: "sending an array behind a `Proxy` of JavaScript",
+    theirs: "as text",
+    ours: "as frames",
+    why: "`Array.isArray` says that it is one",
+    shown: [
+      {
+        scenario: "differing.arrayBehindAProxy",
+        theirs: ['sent ["a,b"]'],
+        ours: ['sent ["a", "b"]'],
+      },
+    ],
+  },
+  {
+    what: "an endpoint that was refused once, with `reconnectInterval` -1",
+    theirs: "takes messages up to its mark, which nobody will ever get",
+    ours: "takes none",
+    why: "nothing is accepted that cannot arrive",
+    shown: [
+      {
+        scenario: "differing.refusedForGood",
+        theirs: ["to whom nobody will connect resolves to undefined"],
+        ours: ['to whom nobody will connect rejects with Error "Operation was not possible or timed out" EAGAIN 11'],
+      },
+    ],
+  },
+  {
+    what: "a stranger whose first octets are not of ZMTP 3",
+    theirs: "is awaited until it leaves or its time is over",
+    ours: "`handshake:error:protocol` at once",
+    why: "nothing it could say would mend it",
+    shown: [
+      {
+        scenario: "differing.anotherLanguage",
+        theirs: ["at once nothing"],
+        ours: ["at once handshake:error:protocol"],
+      },
+    ],
+  },
+  {
+    what: "a peer that is sent away: the second of a Pair, or one whose routing id another has",
+    theirs: "`handshake`, and nothing more",
+    ours: "`handshake:error:other` and `disconnect`",
+    why: "it shows why nothing comes of it",
+    shown: [
+      {
+        scenario: "differing.sentAway",
+        theirs: ["events [handshake, handshake]"],
+        ours: ["events [handshake, handshake:error:other, disconnect]"],
+      },
+    ],
+  },
 ]

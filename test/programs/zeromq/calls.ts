@@ -31,9 +31,10 @@ export const conversions: Scenario = async ({ zmq, say, tell }) => {
     await odd.send(value)
     say(await two.receive())
   }
-  const transferred = new Uint8Array(4)
-  structuredClone(transferred.buffer, { transfer: [transferred.buffer] })
-  for (const value of [transferred, transferred.buffer, Buffer.from(transferred.buffer)]) {
+  const memory = new ArrayBuffer(4)
+  const transferred = [memory, new Uint8Array(memory), Buffer.from(memory)]
+  structuredClone(memory, { transfer: [memory] })
+  for (const value of transferred) {
     await odd.send(value)
     say("transferred", await two.receive())
   }
