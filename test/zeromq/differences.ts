@@ -490,4 +490,24 @@ export const DIFFERENCES: readonly Difference[] = [
       },
     ],
   },
+  {
+    what: "option 98 (`XPUB_MANUAL_LAST_VALUE`) by its number",
+    theirs: "is taken",
+    ours: "`EINVAL`",
+    why: "not written; no class of `zeromq` names it",
+    shown: [
+      {
+        scenario: "differing.lastValueByNumber",
+        theirs: ["last value gives undefined"],
+        ours: [`last value throws ${KEYS}`],
+      },
+    ],
+  },
+  {
+    what: "`readable` of a Request to which came what is no answer",
+    theirs: "true, although a receive waits",
+    ours: "false",
+    why: "there is nothing to receive",
+    shown: [{ scenario: "differing.answersThatAreNone", theirs: ["readable true"], ours: ["readable false"] }],
+  },
 ]

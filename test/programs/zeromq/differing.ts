@@ -384,3 +384,29 @@ export const sentAway: Scenario = async ({ zmq, say }) => {
   say("events", heard)
   for (const each of pairs) each.close()
 }
+
+export const lastValueByNumber: Scenario = async ({ zmq, tell }) => {
+  class LastValue extends zmq.XPublisher {
+    set manualLastValue(value: boolean) {
+      this.setBoolOption(98, value)
+    }
+  }
+  const pub = new LastValue()
+  await tell("last value", () => {
+    pub.manualLastValue = true
+  })
+  pub.close()
+}
+
+export const answersThatAreNone: Scenario = async ({ zmq, say }) => {
+  const [request, router] = [new zmq.Request({ linger: 0 }), new zmq.Router({ linger: 0 })]
+  await router.bind("inproc://answers-that-are-none")
+  request.connect("inproc://answers-that-are-none")
+  await request.send("question")
+  const [id] = await router.receive()
+  await router.send([id as Buffer, "no delimiter", "x"])
+  await sleep(20)
+  say("readable", request.readable)
+  request.close()
+  router.close()
+}
