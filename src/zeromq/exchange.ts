@@ -147,6 +147,8 @@ export class Exchange {
         this.#sent(turns)
         return DONE
       }
+      // Who is relaxed has given up the request under way all the same.
+      if (may) turns.pass("send")
     } catch (error) {
       return Promise.reject(translated(error))
     }
