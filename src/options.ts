@@ -400,8 +400,8 @@ export interface RequestOptions<M = Message>
     ProbeOptions {
   /**
    * Lets a request be sent while the one before is unanswered, which is then given up (RFC 28). Without `correlate` a
-   * peer that was asked is asked again only once it has answered or left, so that no answer is taken for that of another
-   * request; `"forgetful"` asks it at once, and takes a late answer for that of the request that came after.
+   * peer that was asked is asked again only once it has answered or left, so that no answer is taken for that of
+   * another request; `"forgetful"` asks it at once, and takes a late answer for that of the request that came after.
    * @defaultValue false
    */
   relaxed?: boolean | "forgetful" | undefined
