@@ -1043,8 +1043,8 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
   relaxed: {
     doc:
       "Lets a request be sent while the one before is unanswered, which is then given up (RFC 28). " +
-      '`"forgetful"` asks a peer again at once without `correlate`, too, and may take a late answer for that of another ' +
-      "request.",
+      '`"forgetful"` asks a peer again at once without `correlate`, too, and may take a late answer for that of ' +
+      "another request.",
     kind: oneOf(false, true, "forgetful"),
     default: false,
     on: ["Request"],
