@@ -399,10 +399,12 @@ export interface RequestOptions<M = Message>
     RoutingIdOptions,
     ProbeOptions {
   /**
-   * Lets a request be sent while the one before is unanswered, which is then given up (RFC 28).
+   * Lets a request be sent while the one before is unanswered, which is then given up (RFC 28). Without `correlate` a
+   * peer that was asked is asked again only once it has answered or left, so that no answer is taken for that of
+   * another request; `"forgetful"` asks it at once, and takes a late answer for that of the request that came after.
    * @defaultValue false
    */
-  relaxed?: boolean | undefined
+  relaxed?: boolean | "forgetful" | undefined
   /**
    * Sends an id with each request, and takes only the answer that brings it back. Without it, one request at a time
    * is in flight per peer.
@@ -542,10 +544,10 @@ function whole(from: number, to: number = Number.MAX_SAFE_INTEGER, or?: number):
   }
 }
 
-function oneOf<const V extends string | null>(...values: readonly V[]): OptionKind<V> {
+function oneOf<const V extends readonly (string | boolean | null)[]>(...values: V): OptionKind<V[number]> {
   return {
     accepts: values.map((value) => JSON.stringify(value)).join(" or "),
-    read: (value, refuse) => (values.includes(value as V) ? (value as V) : refuse()),
+    read: (value, refuse) => (values.includes(value as V[number]) ? (value as V[number]) : refuse()),
   }
 }
 
@@ -1039,8 +1041,11 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
     on: ["XPublisher"],
   },
   relaxed: {
-    doc: "Lets a request be sent while the one before is unanswered, which is then given up (RFC 28).",
-    kind: yesOrNo,
+    doc:
+      "Lets a request be sent while the one before is unanswered, which is then given up (RFC 28). " +
+      '`"forgetful"` asks a peer again at once without `correlate`, too, and may take a late answer for that of ' +
+      "another request.",
+    kind: oneOf(false, true, "forgetful"),
     default: false,
     on: ["Request"],
   },

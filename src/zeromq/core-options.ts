@@ -23,7 +23,8 @@ export function coreOptions(kind: SocketKind, values: OptionValues, context: Con
   return {
     linger: number(option.LINGER),
     immediate: values.flag(option.IMMEDIATE),
-    reconnectInterval: reconnectInterval === 0 ? 1 : reconnectInterval,
+    // Neither does 0 connect again in libzmq 4.3.5.
+    reconnectInterval: reconnectInterval === 0 ? -1 : reconnectInterval,
     reconnectMaxInterval: number(option.RECONNECT_MAX_INTERVAL),
     connectTimeout: number(option.CONNECT_TIMEOUT),
     handshakeInterval: number(option.HANDSHAKE_INTERVAL),

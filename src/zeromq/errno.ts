@@ -34,6 +34,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   ENOENT: "No such endpoint",
   ENOTSOCK: "Socket operation on non-socket",
   ENOTSUP: "Operation not supported",
+  EPIPE: "Broken pipe",
   EPROTO: "Protocol error",
   EPROTONOSUPPORT: "Protocol not supported",
   ETERM: "Context was terminated",

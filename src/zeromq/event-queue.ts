@@ -12,6 +12,8 @@ export class EventQueue {
   /** Addresses of tcp whose next attempt to connect has not been told yet. */
   readonly #due = new Set<string>()
   readonly #connecting = new Set<string>()
+  /** Addresses that were parted with. */
+  readonly #parted = new Set<string>()
   #parting = false
 
   push(event: Event): void {
@@ -37,6 +39,7 @@ export class EventQueue {
   /** An address was connected to. */
   connecting(address: string): void {
     if (address.startsWith("inproc://")) return
+    this.#parted.delete(address)
     this.#connecting.add(address)
     if (address.startsWith("tcp://")) this.push({ type: "connect:delay", address })
   }
@@ -59,8 +62,19 @@ export class EventQueue {
     this.#parting = true
   }
 
-  get silent(): boolean {
-    return this.#parting
+  /** An address was bound. */
+  bound(address: string): void {
+    this.#parted.delete(address)
+  }
+
+  /** As {@link EventQueue.parting}, of the connections of one address. */
+  parted(address: string): void {
+    this.#parted.add(address)
+  }
+
+  /** Whether connections of this address end by our own doing. */
+  isParted(address: string): boolean {
+    return this.#parting || this.#parted.has(address)
   }
 
   /** The socket is gone. */

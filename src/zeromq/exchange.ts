@@ -84,7 +84,7 @@ export class Exchange {
     if (settled === DONE) return settled
     if (settled !== undefined) return this.#write(owner, settled)
     const timeout = this.#setup.values.number(option.SEND_TIMEOUT)
-    if (timeout === 0 || kind.impatient) return Promise.reject(errnoError("EAGAIN"))
+    if (timeout === 0 || (kind.impatient && this.writable)) return Promise.reject(errnoError("EAGAIN"))
     return this.#write(owner, outbox.wait(message, message, verdict, timeout))
   }
 
@@ -147,6 +147,8 @@ export class Exchange {
         this.#sent(turns)
         return DONE
       }
+      // Who is relaxed has given up the request under way all the same.
+      if (may) turns.pass("send")
     } catch (error) {
       return Promise.reject(translated(error))
     }
@@ -213,7 +215,8 @@ export class Exchange {
   #sendAgain(owner: object, message: Message, error: unknown): Promise<void> {
     const timeout = this.#setup.values.number(option.SEND_TIMEOUT)
     const outbox = this.#outbox as Outbox<unknown>
-    const waits = error instanceof UnreachableError && this.#setup.kind.insists !== undefined && !outbox.ready
+    const nobody = !outbox.ready && this.#hub?.ready.size === 0
+    const waits = error instanceof UnreachableError && this.#setup.kind.insists !== undefined && nobody
     if (!waits || timeout === 0) return Promise.reject(translated(error))
     return this.#write(
       owner,

@@ -28,6 +28,8 @@ export function frameOf(value: unknown): Bytes {
 
 function memoryOf(value: unknown): Bytes | undefined {
   if (isBytes(value)) return value
-  if (ArrayBuffer.isView(value)) return ofView(value)
-  return value instanceof ArrayBuffer || value instanceof SharedArrayBuffer ? ofMemory(value) : undefined
+  // What was transferred to somebody else is empty, and cannot be looked at.
+  if (ArrayBuffer.isView(value)) return value.byteLength === 0 ? EMPTY : ofView(value)
+  if (!(value instanceof ArrayBuffer || value instanceof SharedArrayBuffer)) return undefined
+  return value.byteLength === 0 ? EMPTY : ofMemory(value)
 }

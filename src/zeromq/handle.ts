@@ -214,8 +214,12 @@ export class Handle implements atExit.Leaving {
     this.checkOpen()
     checkProtocol(this.values.type, address, "part with")
     if (this.#core === undefined) throw errnoError("ENOENT", undefined, address)
+    const endpoint = this.context.endpointOf(address)
+    for (const queue of this.#observers) queue.parted(address)
     try {
-      this.#core.disconnect(this.context.endpointOf(address))
+      // However often it was connected to.
+      do this.#core.disconnect(endpoint)
+      while (hubOf(this.#core).endpoints.includes(endpoint))
     } catch (error) {
       throw translated(error, address)
     }
@@ -247,6 +251,7 @@ export class Handle implements atExit.Leaving {
   #unbind(address: string): Promise<void> {
     checkProtocol(this.values.type, address, "part with")
     if (this.#core === undefined) throw errnoError("ENOENT")
+    for (const queue of this.#observers) queue.parted(address)
     const unbound = hubOf(this.#core).unbind(this.context.endpointOf(address))
     this.endpoints--
     return unbound
@@ -254,6 +259,7 @@ export class Handle implements atExit.Leaving {
 
   #bound(address: string): void {
     this.endpoints++
+    for (const queue of this.#observers) queue.bound(address)
     this.values.keep(option.LAST_ENDPOINT, fromString(lastEndpointOf(address)))
   }
 

@@ -1,6 +1,6 @@
 // What a socket of the library tells, as the events of the `zeromq` package.
 
-import { type Breach, HandshakeError, ProtocolError } from "../errors.ts"
+import { type Breach, HandshakeError, ProtocolError, TimeoutError } from "../errors.ts"
 import type { Monitor } from "../events.ts"
 import { DenialError, MismatchError } from "../zmtp/engine.ts"
 import type { ContextState } from "./context.ts"
@@ -34,16 +34,24 @@ export function observe(monitor: Monitor, context: ContextState, queue: EventQue
   // The library tells of an attempt that failed; libzmq told of it when it began, and closes what it was made with.
   monitor.on("connect:delay", ({ endpoint }) => {
     queue.attempted(endpoint)
-    if (endpoint.startsWith("tcp://")) queue.push({ type: "close", address: endpoint })
+    tell(endpoint, (address) => ({ type: "close", address }))
   })
   monitor.on("connect:retry", ({ type, endpoint, interval }) => {
     tell(endpoint, (address) => ({ type, address, interval }))
     queue.retrying(endpoint)
   })
   monitor.on("handshake", ({ type, endpoint }) => tell(endpoint, (address) => ({ type, address })))
-  monitor.on("handshake:error", ({ endpoint, error }) => tell(endpoint, (address) => handshakeError(address, error)))
-  monitor.on("disconnect", ({ type, endpoint }) => {
-    if (!queue.silent) tell(endpoint, (address) => ({ type, address }))
+  const disconnected = (endpoint: string): void =>
+    tell(endpoint, (address) => (queue.isParted(address) ? undefined : { type: "disconnect", address }))
+  // The library tells once of a connection that failed before it was one; libzmq tells of its end, too.
+  let failure: Error | undefined
+  monitor.on("handshake:error", ({ endpoint, error }) => {
+    tell(endpoint, (address) => handshakeError(address, error))
+    disconnected(endpoint)
+    failure = error
+  })
+  monitor.on("disconnect", ({ endpoint, error }) => {
+    if (error === undefined || error !== failure) disconnected(endpoint)
   })
   monitor.on("close", ({ type, endpoint }) => {
     if (!queue.isConnecting(endpoint)) tell(endpoint, (address) => ({ type, address }))
@@ -65,7 +73,12 @@ function handshakeError(address: string, error: Error): Event {
   if (error instanceof ProtocolError && error.breach !== "departure") {
     return protocolError(address, CODES[error.breach ?? "unspecified"])
   }
-  return { type: "handshake:error:other", address, error: errnoError("EPROTO") }
+  return { type: "handshake:error:other", address, error: errnoError(codeOf(error)) }
+}
+
+function codeOf(error: Error): "EPIPE" | "EAGAIN" | "EPROTO" {
+  if (error instanceof ProtocolError) return "EPIPE"
+  return error instanceof TimeoutError ? "EAGAIN" : "EPROTO"
 }
 
 const CODES: Readonly<Record<Exclude<Breach, "departure"> | "unspecified", string>> = {

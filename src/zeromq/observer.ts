@@ -124,7 +124,14 @@ export class Observer {
     const next = (event: Event): void => {
       this.#told(event)
       if (!this.#closed) this.#queue.await(next)
-      emitter.emit(event.type, event)
+      try {
+        emitter.emit(event.type, event)
+      } catch (error) {
+        // What a listener throws is for the process to hear, and keeps nobody else from the next event.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
     }
     const drain = (): void => {
       for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) next(event)

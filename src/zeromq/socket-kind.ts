@@ -19,7 +19,7 @@ export interface SocketKind {
   readonly writable?: boolean
   /** Whether these options take that back. */
   insists?(values: OptionValues): boolean
-  /** A message that nobody can take is refused at once, however long a send may wait. */
+  /** A message that cannot be taken is refused at once, however long a send may wait, if others could be. */
   readonly impatient?: boolean
   /** How long it lingers at first, where that differs. */
   readonly linger?: number

@@ -73,7 +73,7 @@ export const SOCKET_KINDS: ReadonlyMap<number, SocketKind> = new Map<number, Soc
         ...receiving(values),
         ...named(values),
         correlate: values.flag(option.CORRELATE),
-        relaxed: values.flag(option.RELAXED),
+        relaxed: values.flag(option.RELAXED) && "forgetful",
         probeRouter: values.flag(option.PROBE_ROUTER),
       }),
       sends: true,

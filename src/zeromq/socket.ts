@@ -195,7 +195,7 @@ export interface Socket {
   recoveryInterval: number
   /** For how many ms what was accepted is sent after `close`; -1 = until all is sent. Default -1, 0 on subscribers. */
   linger: number
-  /** How long to wait before connecting again; -1 = never. Default 100 ms. */
+  /** How long to wait before connecting again; -1 and 0 = never. Default 100 ms. */
   reconnectInterval: number
   /** How many connections the system may keep before they are accepted. Default 100. */
   backlog: number

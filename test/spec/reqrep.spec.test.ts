@@ -155,6 +155,39 @@ describe.each(TRANSPORTS)("REQ (RFC 28) over $name", ({ any, named }) => {
     expect(await receiveText(request)).toEqual(["in time"])
   })
 
+  it("without ids, one that is forgetful asks the same peer again at once, and takes its next answer", async () => {
+    await using request = new Request({ relaxed: "forgetful", correlate: false, sendTimeout: 0 })
+    await using router = new Router()
+    await link(router, request, any())
+    await request.send("first")
+    const [id] = await router.receive()
+    expect(request.writable).toBe(true)
+    await request.send("second")
+    expect((await receiveText(router)).slice(1)).toEqual(["", "second"])
+    await router.send([id as Buffer, "", "late"])
+    expect(await receiveText(request)).toEqual(["late"])
+    await router.send([id as Buffer, "", "in time"])
+    while (request.stats.dropped.unexpected === 0) await turns(1)
+    await request.send("third")
+    expect((await receiveText(router)).slice(1)).toEqual(["", "third"])
+  })
+
+  it("without ids, one that is forgetful has no more room with a peer than its mark says", async () => {
+    await using request = new Request({
+      relaxed: "forgetful",
+      correlate: false,
+      sendHighWaterMark: 2,
+      sendTimeout: 0,
+      linger: 0,
+    })
+    await request.connect(await named())
+    await request.send("first")
+    expect(request.writable).toBe(true)
+    await request.send("second")
+    expect(request.writable).toBe(false)
+    await expect(request.send("third")).rejects.toMatchObject({ code: "EAGAIN" })
+  })
+
   it("REQREP-9: a reply with another id is dropped", async () => {
     await using request = new Request()
     await using router = new Router()

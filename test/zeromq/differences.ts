@@ -180,19 +180,6 @@ export const DIFFERENCES: readonly Difference[] = [
     ],
   },
   {
-    what: "`relaxed` without `correlate`",
-    theirs: "asks the same peer again before it has answered, and may take a late answer for that of the later request",
-    ours: "the peer is asked again once it has answered or left; others at once",
-    why: "no answer is taken for that of another question; with `correlate` both ask at once",
-    shown: [
-      {
-        scenario: "differing.relaxedAlone",
-        theirs: ["before the answer resolves to undefined"],
-        ours: ['before the answer rejects with Error "Operation was not possible or timed out" EAGAIN 11'],
-      },
-    ],
-  },
-  {
     what: "keys of CURVE that do not belong together, or are missing",
     theirs: "handshakes fail",
     ours: "`EINVAL` at bind or connect",
@@ -455,5 +442,116 @@ export const DIFFERENCES: readonly Difference[] = [
     ours: "emit nothing",
     why: "they ask for nothing that fails",
     shown: [{ file: "test/zeromq/v5-compat.test.ts", title: "stops watching, and watches once, without an error" }],
+  },
+  {
+    what: "`conflate`, and messages of several frames",
+    theirs: "keeps their last frame",
+    ours: "keeps them whole",
+    why: "a message travels as one or not at all",
+    shown: [
+      {
+        scenario: "differing.severalFramesConflated",
+        theirs: ['kept ["three"]'],
+        ours: ['kept ["one", "two", "three"]'],
+      },
+    ],
+  },
+  {
+    what: "a mark that is raised while the queue is full",
+    theirs: "gives room once a peer has read",
+    ours: "gives room at once",
+    why: "there is room",
+    shown: [
+      {
+        scenario: "differing.markRaisedWhileFull",
+        theirs: ['with a higher mark rejects with Error "Operation was not possible or timed out" EAGAIN 11'],
+        ours: ["with a higher mark resolves to undefined"],
+      },
+    ],
+  },
+  {
+    what: "room in a full queue of inproc",
+    theirs: "is told of after half of it was read",
+    ours: "is there after each message that was read",
+    why: "there is room",
+    shown: [
+      {
+        scenario: "differing.roomAfterReading",
+        theirs: ['after one was read rejects with Error "Operation was not possible or timed out" EAGAIN 11'],
+        ours: ["after one was read resolves to undefined"],
+      },
+    ],
+  },
+  {
+    what: "sending an array behind a `Proxy` of JavaScript",
+    theirs: "as text",
+    ours: "as frames",
+    why: "`Array.isArray` says that it is one",
+    shown: [
+      {
+        scenario: "differing.arrayBehindAProxy",
+        theirs: ['sent ["a,b"]'],
+        ours: ['sent ["a", "b"]'],
+      },
+    ],
+  },
+  {
+    what: "an endpoint that was refused once, with `reconnectInterval` -1",
+    theirs: "takes messages up to its mark, which nobody will ever get",
+    ours: "takes none",
+    why: "nothing is accepted that cannot arrive",
+    shown: [
+      {
+        scenario: "differing.refusedForGood",
+        theirs: ["to whom nobody will connect resolves to undefined"],
+        ours: ['to whom nobody will connect rejects with Error "Operation was not possible or timed out" EAGAIN 11'],
+      },
+    ],
+  },
+  {
+    what: "a stranger whose first octets are not of ZMTP 3",
+    theirs: "is awaited until it leaves or its time is over",
+    ours: "`handshake:error:protocol` at once",
+    why: "nothing it could say would mend it",
+    shown: [
+      {
+        scenario: "differing.anotherLanguage",
+        theirs: ["at once nothing"],
+        ours: ["at once handshake:error:protocol"],
+      },
+    ],
+  },
+  {
+    what: "a peer that is sent away: the second of a Pair, or one whose routing id another has",
+    theirs: "`handshake`, and nothing more",
+    ours: "`handshake:error:other` and `disconnect`",
+    why: "it shows why nothing comes of it",
+    shown: [
+      {
+        scenario: "differing.sentAway",
+        theirs: ["events [handshake, handshake]"],
+        ours: ["events [handshake, handshake:error:other, disconnect]"],
+      },
+    ],
+  },
+  {
+    what: "option 98 (`XPUB_MANUAL_LAST_VALUE`) by its number",
+    theirs: "is taken",
+    ours: "`EINVAL`",
+    why: "not written; no class of `zeromq` names it",
+    shown: [
+      {
+        scenario: "differing.lastValueByNumber",
+        theirs: ["last value gives undefined"],
+        ours: [`last value throws ${KEYS}`],
+      },
+    ],
+  },
+  {
+    what: "`readable` of a Request to which came what is no answer",
+    theirs: "true, although a receive waits",
+    ours: "false",
+    why: "there is nothing to receive",
+    shown: [{ scenario: "differing.answersThatAreNone", theirs: ["readable true"], ours: ["readable false"] }],
   },
 ]

@@ -73,6 +73,13 @@ export class AddressBook implements Pattern {
     }
   }
 
+  /** Whether somebody could be sent a message: who is not `mandatory` drops what finds no room. */
+  get ready(): boolean {
+    if (!this.#hub.options.mandatory) return this.size > 0
+    for (const pipe of this.#pipes.values()) if (pipe.hasRoom) return true
+    return false
+  }
+
   offer(message: Message): Verdict {
     const { mandatory } = this.#hub.options
     const address = message[0] as Frame

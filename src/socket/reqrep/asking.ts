@@ -70,7 +70,18 @@ export class Asking {
   forget(question: Question): void {
     if (!this.#open.delete(question.id)) return
     // Without ids the answer that may still come must not be taken for that of the next question.
-    if (this.#correlate) this.#takeFromPeer(question)
+    if (!this.#correlate && !this.#forgetful) return
+    this.#byMessage.delete(question.message)
+    this.#takeFromPeer(question)
+  }
+
+  /** Whether its peer could be asked again once nobody waits for its answer any more. */
+  freesPeer({ pipe }: Question): boolean {
+    return this.#forgetful && pipe !== undefined && pipe.state !== "leaving" && pipe.outbound.hasRoom
+  }
+
+  get #forgetful(): boolean {
+    return this.#hub.options.relaxed === "forgetful"
   }
 
   /** A message was put into a peer's queue, or into nobody's; it happens again when that peer is lost. */

@@ -49,6 +49,11 @@ export class LockStep implements Asker {
     return this.#state === "idle" || this.#relaxed()
   }
 
+  /** Whether another request, in the place of the one under way, could go to the same peer. */
+  get canAskAgain(): boolean {
+    return this.#question !== undefined && this.#asking.freesPeer(this.#question)
+  }
+
   /** Whether the answer may be handed out. */
   get hasAnswer(): boolean {
     return this.#state === "answered"

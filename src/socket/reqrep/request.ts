@@ -35,7 +35,7 @@ export class Request<S = MessageLike, R = Same<MessageLike, S, Message, S>> exte
     const hub = hubOf(this)
     const coding = valueCoding(hub)
     const asking = new Asking(hub)
-    const lockStep = new LockStep(asking, () => hub.options.relaxed)
+    const lockStep = new LockStep(asking, () => hub.options.relaxed !== false)
     const distribution = new Distribution({
       get options() {
         return hub.options
@@ -48,7 +48,8 @@ export class Request<S = MessageLike, R = Same<MessageLike, S, Message, S>> exte
     const outbox = new Outbox<Question>({
       encode: (question) => question.message,
       offer: (message, question) => offer(hub, asking, distribution, message, question as Question),
-      ready: () => lockStep.canSend && asking.size < hub.marks.outbound.messages && distribution.ready(),
+      ready: () =>
+        lockStep.canSend && asking.size < hub.marks.outbound.messages && (distribution.ready() || lockStep.canAskAgain),
       timeout: hub.options.sendTimeout,
     })
     const inbox = new Inbox<unknown>({

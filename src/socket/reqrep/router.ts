@@ -38,7 +38,7 @@ export class Router<S = MessageLike, R = Same<MessageLike, S, Message, S>> exten
     hub.outbox = new Outbox<unknown>({
       encode: coding.encode,
       offer: (message) => addresses.offer(message),
-      ready: () => addresses.size > 0,
+      ready: () => addresses.ready,
       timeout: hub.options.sendTimeout,
     })
     hub.inbox = new Inbox<unknown>({

@@ -31,6 +31,13 @@ export const conversions: Scenario = async ({ zmq, say, tell }) => {
     await odd.send(value)
     say(await two.receive())
   }
+  const memory = new ArrayBuffer(4)
+  const transferred = [memory, new Uint8Array(memory), Buffer.from(memory)]
+  structuredClone(memory, { transfer: [memory] })
+  for (const value of transferred) {
+    await odd.send(value)
+    say("transferred", await two.receive())
+  }
   await tell("an empty list", () => odd.send([]))
   await tell("nothing", () => (one as unknown as { send(): unknown }).send())
   await tell("undefined", () => odd.send(undefined))
@@ -201,6 +208,26 @@ export const unroutable: Scenario = async ({ zmq, say, tell }) => {
   const lenient = new zmq.Router()
   await tell("without a peer", () => lenient.send(["nobody", "x"]))
   lenient.close()
+}
+
+export const waitingForRoom: Scenario = async ({ zmq, say, tell }) => {
+  const router = new zmq.Router({ mandatory: true, sendTimeout: 0, sendHighWaterMark: 1, linger: 0 })
+  await router.bind("inproc://waiting-for-room")
+  const dealer = new zmq.Dealer({ routingId: "somebody", receiveHighWaterMark: 1, linger: 0 })
+  dealer.connect("inproc://waiting-for-room")
+  await until(() => router.writable)
+  for (let i = 0; i < 2; i++) await tell("with room", () => router.send(["somebody", String(i)]))
+  say(router.writable)
+  await tell("without", () => router.send(["somebody", "x"]))
+  router.sendTimeout = 20
+  await tell("for a while", () => router.send(["somebody", "x"]))
+  router.sendTimeout = -1
+  const waiting = router.send(["somebody", "2"])
+  await tell("a busy router", () => router.send(["somebody", "x"]))
+  for (let i = 0; i < 3; i++) say(await dealer.receive())
+  await tell("for ever", () => waiting)
+  router.close()
+  dealer.close()
 }
 
 export const waitingForSomebody: Scenario = async ({ zmq, tell }) => {

@@ -2,10 +2,11 @@
 // differ are listed in test/zeromq/differences.ts.
 
 import { mkdtempSync, rmSync } from "node:fs"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { isAbsolute, join } from "node:path"
-import type { Event, EventOfType, Observer } from "zeromq"
-import { event, freeAddress, type Scenario, sleep } from "./stage.ts"
+import type { Event, EventOfType, Observer, Pair } from "zeromq"
+import { event, freeAddress, type Scenario, sleep, until } from "./stage.ts"
 
 export const withoutNew: Scenario = async ({ zmq, tell }) => {
   for (const name of ["Socket", "Context", "Proxy", "Observer", "Dealer"] as const) {
@@ -126,18 +127,6 @@ export const correlateSetLater: Scenario = async ({ zmq, say }) => {
   request.correlate = true
   await request.send("two")
   say("frames", (await router.receive()).length)
-  request.close()
-  router.close()
-}
-
-export const relaxedAlone: Scenario = async ({ zmq, say, tell }) => {
-  const request = new zmq.Request({ linger: 0, relaxed: true, sendTimeout: 50 })
-  const router = new zmq.Router({ linger: 0 })
-  await router.bind("inproc://relaxed-alone")
-  request.connect("inproc://relaxed-alone")
-  await request.send("one")
-  say("asked", (await router.receive()).at(-1))
-  await tell("before the answer", () => request.send("two"))
   request.close()
   router.close()
 }
@@ -304,4 +293,120 @@ export const closedObserver: Scenario = async ({ zmq, say }) => {
   process.off("unhandledRejection", unhandled)
   process.off("uncaughtException", unhandled)
   pull.close()
+}
+
+export const severalFramesConflated: Scenario = async ({ zmq, say }) => {
+  const [push, pull] = [new zmq.Push({ linger: 0 }), new zmq.Pull({ conflate: true })]
+  await push.bind("inproc://several-frames-conflated")
+  pull.connect("inproc://several-frames-conflated")
+  await push.send(["one", "two", "three"])
+  say("kept", await pull.receive())
+  push.close()
+  pull.close()
+}
+
+export const markRaisedWhileFull: Scenario = async ({ zmq, say, tell }) => {
+  const push = new zmq.Push({ linger: 0, sendHighWaterMark: 1, sendTimeout: 0 })
+  push.connect(await freeAddress())
+  await push.send("x")
+  say(push.writable)
+  push.sendHighWaterMark = 2
+  await tell("with a higher mark", () => push.send("x"))
+  push.close()
+}
+
+export const roomAfterReading: Scenario = async ({ zmq, say, tell }) => {
+  const push = new zmq.Push({ linger: 0, sendHighWaterMark: 4, sendTimeout: 0 })
+  const pull = new zmq.Pull({ receiveHighWaterMark: 4 })
+  await push.bind("inproc://room-after-reading")
+  pull.connect("inproc://room-after-reading")
+  for (let i = 0; i < 8; i++) await push.send("x")
+  say(push.writable)
+  await pull.receive()
+  await sleep(20)
+  await tell("after one was read", () => push.send("x"))
+  push.close()
+  pull.close()
+}
+
+export const arrayBehindAProxy: Scenario = async ({ zmq, say }) => {
+  const [one, two] = [new zmq.Pair(), new zmq.Pair()]
+  await one.bind("inproc://array-behind-a-proxy")
+  two.connect("inproc://array-behind-a-proxy")
+  await one.send(new Proxy(["a", "b"], {}))
+  say("sent", await two.receive())
+  one.close()
+  two.close()
+}
+
+export const refusedForGood: Scenario = async ({ zmq, tell }) => {
+  const push = new zmq.Push({ linger: 0, reconnectInterval: -1, sendTimeout: 0 })
+  const closed = event(push.events, "close")
+  push.connect(await freeAddress())
+  await closed
+  await sleep(20)
+  await tell("to whom nobody will connect", () => push.send("x"))
+  push.close()
+}
+
+export const anotherLanguage: Scenario = async ({ zmq, say }) => {
+  const pull = new zmq.Pull()
+  const failed = Promise.race(
+    ["handshake:error:protocol", "handshake:error:other"].map((type) => {
+      return new Promise<string>((resolve) =>
+        pull.events.on(type as "handshake:error:other", (each) => resolve(each.type)),
+      )
+    }),
+  )
+  await pull.bind("tcp://127.0.0.1:*")
+  const stranger = connect(Number(pull.lastEndpoint?.split(":").at(-1)), "127.0.0.1")
+  stranger.on("error", () => {}).resume()
+  stranger.write("GET / HTTP/1.1\r\n\r\n")
+  say("at once", await Promise.race([failed, sleep(150).then(() => "nothing")]))
+  stranger.destroy()
+  await failed
+  pull.close()
+}
+
+export const sentAway: Scenario = async ({ zmq, say }) => {
+  const pairs = [1, 2, 3].map(() => new zmq.Pair({ linger: 0, reconnectInterval: 5000 }))
+  const [first, second, third] = pairs as [Pair, Pair, Pair]
+  const heard: string[] = []
+  for (const type of ["handshake", "handshake:error:other", "disconnect"] as const) {
+    first.events.on(type, () => heard.push(type))
+  }
+  await first.bind("tcp://127.0.0.1:*")
+  second.connect(first.lastEndpoint as string)
+  await until(() => heard.length > 0)
+  third.connect(first.lastEndpoint as string)
+  await until(() => heard.length > 1)
+  await sleep(50)
+  say("events", heard)
+  for (const each of pairs) each.close()
+}
+
+export const lastValueByNumber: Scenario = async ({ zmq, tell }) => {
+  class LastValue extends zmq.XPublisher {
+    set manualLastValue(value: boolean) {
+      this.setBoolOption(98, value)
+    }
+  }
+  const pub = new LastValue()
+  await tell("last value", () => {
+    pub.manualLastValue = true
+  })
+  pub.close()
+}
+
+export const answersThatAreNone: Scenario = async ({ zmq, say }) => {
+  const [request, router] = [new zmq.Request({ linger: 0 }), new zmq.Router({ linger: 0 })]
+  await router.bind("inproc://answers-that-are-none")
+  request.connect("inproc://answers-that-are-none")
+  await request.send("question")
+  const [id] = await router.receive()
+  await router.send([id as Buffer, "no delimiter", "x"])
+  await sleep(20)
+  say("readable", request.readable)
+  request.close()
+  router.close()
 }

@@ -118,6 +118,22 @@ export const disconnecting: Scenario = async ({ zmq, say, tell }) => {
   pull.close()
 }
 
+export const twiceTheSame: Scenario = async ({ zmq, say, tell }) => {
+  const [push, pull] = [new zmq.Push({ sendTimeout: 0, linger: 0 }), new zmq.Pull()]
+  await pull.bind("tcp://127.0.0.1:*")
+  const endpoint = pull.lastEndpoint as string
+  push.connect(endpoint)
+  push.connect(endpoint)
+  await push.send("x")
+  await pull.receive()
+  await tell("disconnect", () => push.disconnect(endpoint))
+  say(push.writable)
+  await tell("send", () => push.send("x"))
+  await tell("disconnect", () => push.disconnect(endpoint))
+  push.close()
+  pull.close()
+}
+
 export const severalEndpoints: Scenario = async ({ zmq, say }) => {
   const pull = new zmq.Pull()
   const addresses = ["tcp://127.0.0.1:*", "ipc://*", "inproc://several-endpoints"]

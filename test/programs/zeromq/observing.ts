@@ -1,5 +1,6 @@
 // The events of a socket: which, in what order, with what; both ways of hearing them; and their end.
 
+import { connect, createServer } from "node:net"
 import type { Event, EventOfType } from "zeromq"
 import { event, freeAddress, type Scenario, sleep, until } from "./stage.ts"
 
@@ -130,4 +131,100 @@ export const reconnection: Scenario = async ({ zmq, say }) => {
   say(heard)
   push.close()
   second.close()
+}
+
+export const nobodyAtThePath: Scenario = async ({ zmq, say }) => {
+  const push = new zmq.Push({ linger: 0, reconnectInterval: 5 })
+  const { events } = push
+  push.connect("ipc:///tmp/nobody-is-at-this-path")
+  const seen: string[] = []
+  while (seen.length < 6) seen.push((await events.receive()).type)
+  say(seen)
+  push.close()
+}
+
+export const ownDoing: Scenario = async ({ zmq, say }) => {
+  const [push, pull] = [new zmq.Push({ linger: 0 }), new zmq.Pull()]
+  const heard: { push: string[]; pull: string[] } = { push: [], pull: [] }
+  for (const type of ["handshake", "disconnect", "end"] as const) {
+    push.events.on(type, () => heard.push.push(type))
+    pull.events.on(type, () => heard.pull.push(type))
+  }
+  await pull.bind("tcp://127.0.0.1:*")
+  const endpoint = pull.lastEndpoint as string
+  push.connect(endpoint)
+  await until(() => heard.push.length === 1 && heard.pull.length === 1)
+  push.disconnect(endpoint)
+  await sleep(20)
+  push.connect(endpoint)
+  await until(() => heard.push.filter((each) => each === "handshake").length === 2)
+  push.close()
+  await until(() => heard.push.includes("end"))
+  say("push", heard.push)
+  await pull.unbind(endpoint)
+  pull.close()
+}
+
+export const neverAgain: Scenario = async ({ zmq, say }) => {
+  for (const reconnectInterval of [-1, 0]) {
+    const push = new zmq.Push({ linger: 0, reconnectInterval })
+    const seen: string[] = []
+    for (const type of ["connect:delay", "close", "connect:retry", "connect"] as const) {
+      push.events.on(type, () => seen.push(type))
+    }
+    push.connect(await freeAddress())
+    await until(() => seen.length === 2)
+    await sleep(100)
+    say(reconnectInterval, seen)
+    push.close()
+  }
+}
+
+export const failedHandshakes: Scenario = async ({ zmq, say }) => {
+  const types = ["accept", "connect", "connect:retry", "handshake:error:other", "disconnect"] as const
+  const server = createServer((peer) =>
+    peer
+      .on("error", () => {})
+      .resume()
+      .end(),
+  )
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const push = new zmq.Push({ linger: 0, reconnectInterval: 5000 })
+  const seen: unknown[] = []
+  for (const type of types) push.events.on(type, (each) => seen.push("error" in each ? [type, each.error] : type))
+  push.connect(`tcp://127.0.0.1:${(server.address() as { port: number }).port}`)
+  await until(() => seen.includes("connect:retry"))
+  say("who is met leaves", seen)
+  push.close()
+  server.close()
+  const pull = new zmq.Pull({ handshakeInterval: 50 })
+  const told: unknown[] = []
+  for (const type of types) pull.events.on(type, (each) => told.push("error" in each ? [type, each.error] : type))
+  await pull.bind("tcp://127.0.0.1:*")
+  const port = Number(pull.lastEndpoint?.split(":").at(-1))
+  const silent = connect(port, "127.0.0.1").on("error", () => {})
+  silent.resume()
+  await until(() => told.includes("disconnect"))
+  say("who comes is silent", told)
+  silent.destroy()
+  told.length = 0
+  const leaving = connect(port, "127.0.0.1", () => leaving.end()).on("error", () => {})
+  leaving.resume()
+  await until(() => told.includes("disconnect"))
+  say("who comes leaves", told)
+  leaving.destroy()
+  pull.close()
+}
+
+export const throwingListener: Scenario = async ({ zmq, say }) => {
+  const pull = new zmq.Pull()
+  const heard: string[] = []
+  process.once("uncaughtException", ({ message }) => heard.push(message))
+  pull.events.on("bind", () => {
+    throw new Error("of the listener")
+  })
+  await pull.bind("tcp://127.0.0.1:*")
+  await until(() => heard.length > 0)
+  say(heard)
+  pull.close()
 }

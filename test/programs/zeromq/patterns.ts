@@ -286,6 +286,59 @@ export const relaxed: Scenario = async ({ zmq, say }) => {
   reply.close()
 }
 
+export const relaxedAlone: Scenario = async ({ zmq, say, tell }) => {
+  for (const address of ["tcp://127.0.0.1:*", "inproc://relaxed-alone"]) {
+    const request = new zmq.Request({ linger: 0, relaxed: true, sendTimeout: 2000 })
+    const router = new zmq.Router({ linger: 0 })
+    const heard: string[] = []
+    request.events.on("disconnect", ({ type }) => heard.push(type))
+    await router.bind(address)
+    request.connect(router.lastEndpoint as string)
+    await request.send("one")
+    const [id] = await router.receive()
+    const answer = (text: string): Promise<void> => router.send([id as Buffer, "", text])
+    await tell("before the answer", () => request.send("two"))
+    say(texts(await router.receive()).slice(1))
+    await answer("to one")
+    await tell("a late answer", () => request.receive())
+    await tell("the next request", () => request.send("three"))
+    await router.receive()
+    const receiving = request.receive()
+    await tell("while a receive waits", () => request.send("four"))
+    await router.receive()
+    await answer("to four")
+    await tell("the receive", () => receiving)
+    say(heard)
+    request.close()
+    router.close()
+  }
+}
+
+export const relaxedBeforeAnybodyComes: Scenario = async ({ zmq, say, tell }) => {
+  const request = new zmq.Request({
+    linger: 0,
+    relaxed: true,
+    sendTimeout: 0,
+    sendHighWaterMark: 2,
+    reconnectInterval: 5,
+  })
+  const address = await freeAddress()
+  request.connect(address)
+  for (const question of ["one", "two", "three"]) {
+    await tell(question, () => request.send(question))
+    say(request.readable, request.writable)
+  }
+  request.receiveTimeout = 20
+  const began = Date.now()
+  await tell("an answer to the refused", () => request.receive())
+  say("in time", Date.now() - began >= 15)
+  const router = new zmq.Router({ linger: 0 })
+  await router.bind(address)
+  for (let i = 0; i < 2; i++) say(texts(await router.receive()).slice(1))
+  request.close()
+  router.close()
+}
+
 export const connectFirst: Scenario = async ({ zmq, say }) => {
   for (const address of [await freeAddress(), "inproc://connect-first"]) {
     const push = new zmq.Push({ sendHighWaterMark: 3, reconnectInterval: 10 })
