@@ -1,13 +1,14 @@
 // The interests that a publisher's subscribers have registered, and how many updates each of them should have got.
 // Counting is put off until somebody wants to know, so that an update costs the same however many interests there are.
 
+import { randomInt } from "node:crypto"
 import { Interest } from "./interest.ts"
 import type { Topic } from "./ledger.ts"
 
 /** An interest that somebody has, and its count. */
 export interface Registered {
   readonly interest: Interest
-  /** Tells this registration from an earlier one of the same interest. */
+  /** Tells this registration from every other, those of other publishers that have carried this epoch among them. */
   readonly registration: number
   count: number
 }
@@ -22,7 +23,8 @@ export class Interests {
   /** Lengths that prefixes have, shortest first. */
   #lengths: readonly number[] = []
   #uncounted: Topic[] = []
-  #registrations = 0
+  /** Begins anywhere, because a publisher that takes the place of another must not seem to go on counting for it. */
+  #registrations = randomInt(2 ** 47)
 
   constructor(most: number) {
     this.#most = most

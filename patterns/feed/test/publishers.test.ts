@@ -56,6 +56,29 @@ describe("replicas of a feed", () => {
     expect(asked()).toBe(before)
   })
 
+  it("count anew when one takes the place of another, so that nothing seems to have arrived that has not", async () => {
+    const one = await publish({ epoch: "today" })
+    const two = await publish({ epoch: "today" })
+    await using subscriber = follow([one.endpoints, two.endpoints])
+    const updates = collect(subscriber)
+    subscriber.subscribe()
+    await subscriber.ready()
+    await until(() => one.publisher.stats.interests + two.publisher.stats.interests === 2, "both are followed")
+    await two.publisher.publish("a", 1)
+    await until(() => updates.length === 1, "the first is there")
+    // One that said nothing yet is followed at the same place by one that has said a lot before anybody came.
+    await one.publisher.close()
+    const three = new FeedPublisher({ codec: json, heartbeatInterval: 20 })
+    await using _ = three
+    await three.catchUp(two.endpoints.recovery)
+    for (let i = 2; i <= 50; i++) await three.publish(`b/${i}`, i)
+    await three.bind(one.endpoints)
+    await converged(subscriber, three)
+    expect(values(updates)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1))
+    expect(subscriber.stats).toMatchObject({ lost: 0, epochs: 1 })
+    await two.publisher.close()
+  })
+
   it("carry the feed on when one leaves", async () => {
     const one = await publish({ epoch: "today" })
     const two = await publish({ epoch: "today" })
