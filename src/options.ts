@@ -1042,9 +1042,10 @@ export const OPTIONS: { readonly [K in OptionName]: OptionRow<ResolvedOptions[K]
   },
   relaxed: {
     doc:
-      "Lets a request be sent while the one before is unanswered, which is then given up (RFC 28). " +
-      '`"forgetful"` asks a peer again at once without `correlate`, too, and may take a late answer for that of ' +
-      "another request.",
+      "Lets a request be sent while the one before is unanswered, which is then given up (RFC 28). Without " +
+      "`correlate` a peer that was asked is asked again only once it has answered or left, so that no answer is " +
+      'taken for that of another request; `"forgetful"` asks it at once, and takes a late answer for that of the ' +
+      "request that came after.",
     kind: oneOf(false, true, "forgetful"),
     default: false,
     on: ["Request"],

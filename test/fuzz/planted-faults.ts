@@ -44,8 +44,8 @@ export const FAULTS: readonly PlantedFault[] = [
     about: "the name of a command may be anything",
     target: "commands",
     file: "src/zmtp/command.ts",
-    find: "if (!/^[A-Za-z]+$/.test(name)) throw",
-    replace: "if (name.length > 255) throw",
+    find: "if (!/^[A-Za-z]+$/.test(name)) {",
+    replace: "if (name.length > 255) {",
   },
   {
     about: "the context of a PING is echoed in full",
@@ -93,8 +93,8 @@ export const FAULTS: readonly PlantedFault[] = [
     about: "a WELCOME may hold anything",
     target: "mechanism-plain-client",
     file: "src/zmtp/plain.ts",
-    find: "if (data.length > 0) throw",
-    replace: "if (data.length > 255) throw",
+    find: "if (data.length > 0) {",
+    replace: "if (data.length > 255) {",
   },
   {
     about: "any nonce is good enough",

@@ -197,39 +197,45 @@ function checkOrder(updates: readonly FeedUpdate<number>[]): number {
 /** What came about in all runs together. */
 const seen = { gaps: 0, recovered: 0, snapshots: 0, lost: 0, conflated: 0, doubles: 0, dropped: 0, epochs: 0 }
 
+/** What everybody has at the end of a run is what the publisher has. */
+async function live(seed: number): Promise<void> {
+  const world = new World(seed)
+  await world.open()
+  try {
+    for (let i = 0; i < 60; i++) await world.act()
+    // Somebody who comes now finds the same.
+    await world.join([""], false)
+    await world.settle()
+    for (const { subscriber, prefixes, conflate, updates } of world.listeners) {
+      expect(stateOf(subscriber), `${prefixes}`).toEqual(world.truth(prefixes))
+      while (subscriber.stats.queued > 0) await turns(1)
+      await turns(10)
+      expect(replayed(updates), `${prefixes}`).toEqual(world.truth(prefixes))
+      const skipped = checkOrder(updates)
+      if (!conflate) expect(skipped, "what is not handed out is counted").toBeLessThanOrEqual(subscriber.stats.lost)
+    }
+  } finally {
+    for (const { subscriber } of world.listeners) {
+      const { stats } = subscriber
+      for (const name of ["gaps", "recovered", "snapshots", "lost", "conflated", "doubles", "epochs"] as const) {
+        seen[name] += stats[name]
+      }
+    }
+    const { dropped } = world.publisher.stats.updates
+    seen.dropped += dropped["high-water-mark"] + dropped.replaced
+    await world.close()
+  }
+}
+
 describe("subscribers", () => {
   const seeds = Array.from({ length: RUNS }, (_, i) => FIRST_SEED + i)
 
-  it.each(seeds)("converge on exactly the publisher's state whatever happens (seed %i)", async (seed) => {
-    const world = new World(seed)
-    await world.open()
-    try {
-      for (let i = 0; i < 60; i++) await world.act()
-      // Somebody who comes now finds the same.
-      await world.join([""], false)
-      await world.settle()
-      for (const { subscriber, prefixes, conflate, updates } of world.listeners) {
-        expect(stateOf(subscriber), `${prefixes}`).toEqual(world.truth(prefixes))
-        while (subscriber.stats.queued > 0) await turns(1)
-        await turns(10)
-        expect(replayed(updates), `${prefixes}`).toEqual(world.truth(prefixes))
-        const skipped = checkOrder(updates)
-        if (!conflate) expect(skipped, "what is not handed out is counted").toBeLessThanOrEqual(subscriber.stats.lost)
-      }
-    } finally {
-      for (const { subscriber } of world.listeners) {
-        const { stats } = subscriber
-        for (const name of ["gaps", "recovered", "snapshots", "lost", "conflated", "doubles", "epochs"] as const) {
-          seen[name] += stats[name]
-        }
-      }
-      const { dropped } = world.publisher.stats.updates
-      seen.dropped += dropped["high-water-mark"] + dropped.replaced
-      await world.close()
-    }
-  })
+  it.each(seeds)("converge on exactly the publisher's state whatever happens (seed %i)", live)
 
-  it.runIf(RUNS >= 12)("had everything happen to them that can", () => {
-    for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(0)
+  it.runIf(RUNS >= 12)("had everything happen to them that can", { timeout: 120_000 }, async () => {
+    const missing = (): string[] => Object.entries(seen).flatMap(([what, count]) => (count === 0 ? what : []))
+    // What is up to the machine as well may take some runs more.
+    for (let more = 0; more < 24 && missing().length > 0; more++) await live(FIRST_SEED + RUNS + more)
+    expect(missing()).toEqual([])
   })
 })
