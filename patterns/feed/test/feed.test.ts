@@ -97,6 +97,29 @@ describe("a feed", () => {
     expect(subscriber.stats).toMatchObject({ live: 201, recovered: 0, gaps: 0 })
   })
 
+  it("keeps nothing of what still waits to be looked at when it is unsubscribed from", async () => {
+    const { publisher, endpoints } = await publish()
+    await using _ = publisher
+    await using subscriber = follow([endpoints], { maxQueued: 10 })
+    subscriber.subscribe("a/", "b/")
+    await subscriber.ready()
+    await until(() => publisher.stats.interests === 1, "it is followed")
+    const slow = subscriber[Symbol.asyncIterator]()
+    for (const [from, to] of [
+      [0, 100],
+      [100, 600],
+    ] as const) {
+      for (let i = from; i < to; i++) await publisher.publish(`b/${i}`, i)
+      // While nobody reads, the first lot is all that is looked at.
+      await until(() => subscriber.stats.queued >= 10, "its loop is held up")
+    }
+    const last = publisher.publish("a/1", 1)
+    subscriber.unsubscribe("b/")
+    await last
+    while ((await slow.next()).value?.topic !== "a/1");
+    expect([...subscriber.entries()]).toEqual([["a/1", 1]])
+  })
+
   it("takes further prefixes and lets go of others while it runs", async () => {
     const { publisher, endpoints } = await publish()
     await using _ = publisher
