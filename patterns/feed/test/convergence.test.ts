@@ -232,7 +232,7 @@ describe("subscribers", () => {
 
   it.each(seeds)("converge on exactly the publisher's state whatever happens (seed %i)", live)
 
-  // Whether an update is seen to be missing by the next of its topic is up to the machine: feed.test.ts sees to gaps.
+  // Whether an update is seen to be missing by the next of its topic is up to the machine: wire.test.ts sees to gaps.
   it.runIf(RUNS >= 12)("had everything happen to them that can", () => {
     for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(0)
   })
