@@ -67,6 +67,7 @@ const CORE = [
   "stats",
   "bytes",
   "clock",
+  "roster",
   "thrown",
 ]
 

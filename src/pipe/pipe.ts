@@ -12,6 +12,7 @@ import type { Bytes } from "../bytes.ts"
 import type { MessagingError } from "../errors.ts"
 import type { Message } from "../message.ts"
 import type { Peer } from "../peer.ts"
+import type { Seat } from "../roster.ts"
 import type { SubscriptionKind } from "../subscription.ts"
 import type { Budget } from "./budget.ts"
 import { type Marks, MessageQueue } from "./queue.ts"
@@ -89,6 +90,8 @@ export class Pipe {
   /** The peer behind it, once the handshake is complete. */
   peer: Peer | undefined
   link: Link | undefined
+  /** Where it sits among the pipes of its socket whose peer is there. */
+  seat: Seat<Pipe> | undefined
   /** The name a Router knows this peer by before the peer said anything (`connect(…, { routingId })`). */
   presetRoutingId: Bytes | undefined
   /** The pipe of the same endpoint before the connection was made anew, while that still has unread messages. */

@@ -2,6 +2,7 @@
 // is counted, in total and by address, and the oldest makes room for the newest: honest newcomers get in.
 
 import { MessagingError } from "../errors.ts"
+import { Roster, type Seat } from "../roster.ts"
 import type { Binding, ByteStream, Listener, SocketHost } from "../transport/transport.ts"
 import type { Mechanism } from "../zmtp/mechanism.ts"
 import { addressGroup, LOCAL } from "./address-group.ts"
@@ -14,9 +15,8 @@ export class Acceptor implements Binding {
   readonly #mechanism: () => Mechanism
   readonly #shared: SharedBatch | undefined
   readonly #open: OpenConversation
-  /** Sessions without a complete handshake, the oldest first, each with the machine it comes from. */
-  readonly #pending = new Map<Conversation, string>()
-  readonly #pendingByAddress = new Map<string, Set<Conversation>>()
+  readonly #pending = new Roster<Pending>()
+  readonly #pendingByAddress = new Map<string, Roster<Pending>>()
   #listener: Listener | undefined
   #closed = false
 
@@ -51,18 +51,18 @@ export class Acceptor implements Binding {
       return
     }
     host.monitor.emit({ type: "accept", endpoint, address: stream.address })
-    const group = addressGroup(stream.address)
-    const session: Conversation = this.#open({
+    const pending = new Pending(addressGroup(stream.address))
+    pending.session = this.#open({
       stream,
       mechanism: this.#mechanism(),
       host,
       endpoint,
       pipe: undefined,
       shared: this.#shared,
-      established: () => this.#settle(session),
-      ended: () => this.#settle(session),
+      established: () => this.#settle(pending),
+      ended: () => this.#settle(pending),
     })
-    this.#admitPending(session, group)
+    this.#admitPending(pending)
   }
 
   failed(error: NodeJS.ErrnoException): void {
@@ -72,7 +72,7 @@ export class Acceptor implements Binding {
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const session of [...this.#pending.keys()]) session.abort(undefined)
+    for (const { session } of this.#pending) session?.abort(undefined)
     await this.#listener?.close()
   }
 
@@ -88,35 +88,47 @@ export class Acceptor implements Binding {
     return false
   }
 
-  #admitPending(session: Conversation, group: string): void {
+  #admitPending(pending: Pending): void {
     const { maxPendingHandshakes, maxPendingHandshakesPerAddress } = this.#host.options
-    const same = this.#pendingByAddress.get(group) ?? new Set()
-    if (group !== LOCAL && same.size >= maxPendingHandshakesPerAddress) {
-      this.#evict(same, "maxPendingHandshakesPerAddress")
+    const { group } = pending
+    // This machine's own have the total alone.
+    if (group !== LOCAL) {
+      const same = this.#pendingByAddress.get(group) ?? new Roster()
+      if (same.size >= maxPendingHandshakesPerAddress) this.#evict(same, "maxPendingHandshakesPerAddress")
+      pending.seatInGroup = same.add(pending)
+      this.#pendingByAddress.set(group, same)
     }
-    if (this.#pending.size >= maxPendingHandshakes) this.#evict(this.#pending.keys(), "maxPendingHandshakes")
-    this.#pending.set(session, group)
-    same.add(session)
-    this.#pendingByAddress.set(group, same)
+    if (this.#pending.size >= maxPendingHandshakes) this.#evict(this.#pending, "maxPendingHandshakes")
+    pending.seat = this.#pending.add(pending)
   }
 
-  #evict(from: Iterable<Conversation>, limit: string): void {
-    const [oldest] = from
+  #evict({ first: oldest }: Roster<Pending>, limit: string): void {
     if (oldest === undefined) return
     this.#host.monitor.count("limit", this.endpoint, undefined, limit, 1)
-    oldest.abort(new LimitedError(`Made room for a newcomer: ${limit} was reached`))
+    oldest.session?.abort(new LimitedError(`Made room for a newcomer: ${limit} was reached`))
     // Its end is told later than the next newcomer of the same turn may come.
     this.#settle(oldest)
   }
 
-  #settle(session: Conversation): void {
-    const group = this.#pending.get(session)
-    if (group === undefined) return
-    this.#pending.delete(session)
+  #settle({ group, seat, seatInGroup }: Pending): void {
+    if (seat !== undefined) this.#pending.remove(seat)
     const same = this.#pendingByAddress.get(group)
-    if (same === undefined) return
-    same.delete(session)
+    if (same === undefined || seatInGroup === undefined) return
+    same.remove(seatInGroup)
     if (same.size === 0) this.#pendingByAddress.delete(group)
+  }
+}
+
+/** A session without a complete handshake. */
+class Pending {
+  /** The machine it comes from. */
+  readonly group: string
+  session: Conversation | undefined
+  seat: Seat<Pending> | undefined
+  seatInGroup: Seat<Pending> | undefined
+
+  constructor(group: string) {
+    this.group = group
   }
 }
 

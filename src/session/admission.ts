@@ -4,9 +4,10 @@
 import type { Bytes } from "../bytes.ts"
 import { now } from "../clock.ts"
 import type { ResolvedOptions } from "../options.ts"
+import type { PeerFacts } from "../peer.ts"
 import type { Admitted, Security } from "../security/security.ts"
 import { LimitError } from "../zmtp/decoder.ts"
-import { DenialError } from "../zmtp/engine.ts"
+import { DenialError, type EnginePeer } from "../zmtp/engine.ts"
 import type { Credentials } from "../zmtp/mechanism.ts"
 import { addressGroup, LOCAL } from "./address-group.ts"
 
@@ -127,11 +128,26 @@ function limitMet(questions: ReadonlySet<Question>, group: string, bounds: Admis
   return same >= bounds.mostPerAddress ? "maxPendingHandshakesPerAddress" : undefined
 }
 
-/** What a peer claims of itself, under what was attached to it by who judged it. */
-export function metadataOf(
-  claimed: ReadonlyMap<string, Bytes>,
+/** What is known of a peer: what it claims of itself, under what was attached to it by who judged it. */
+export function factsOf(
+  claimed: EnginePeer,
   admitted: Admitted | undefined,
-): ReadonlyMap<string, Bytes> {
+  endpoint: string,
+  address: string,
+): PeerFacts {
+  const { socketType, routingId } = claimed
+  // One shape for all, written out: a copy by `...claimed` would get a hidden class of its own for every peer.
+  return {
+    endpoint,
+    address,
+    socketType,
+    routingId,
+    metadata: metadataOf(claimed.metadata, admitted),
+    userId: admitted?.userId,
+  }
+}
+
+function metadataOf(claimed: ReadonlyMap<string, Bytes>, admitted: Admitted | undefined): ReadonlyMap<string, Bytes> {
   if (admitted === undefined && !OURS.some((name) => claimed.has(name))) return claimed
   const metadata = new Map(claimed)
   for (const name of OURS) metadata.delete(name)

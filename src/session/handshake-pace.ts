@@ -3,6 +3,7 @@
 // the next one. One pace for the whole process, since all its sockets share one event loop.
 
 import { nextTurn, now, turnSource } from "../clock.ts"
+import { Roster, type Seat } from "../roster.ts"
 
 /** What handshakes may take of every turn, however little else there is to do, ms. */
 const LEAST = 0.2
@@ -13,6 +14,8 @@ export class Newcomer {
   readonly step: () => void
   /** The number of the turn in which it last did, if it ever did. */
   servedIn = 0
+  /** In the line of those who have to wait. */
+  seat: Seat<Newcomer> | undefined
   gone = false
 
   constructor(step: () => void) {
@@ -22,7 +25,7 @@ export class Newcomer {
 
 export class HandshakePace {
   /** Who has to wait for a later turn, in the order in which they came. */
-  readonly #waiting = new Set<Newcomer>()
+  readonly #waiting = new Roster<Newcomer>()
   /** Who is to be awaited in the next turn, and who was in this one. */
   #expected: Newcomer[] = []
   #awaited: Newcomer[] = []
@@ -40,7 +43,7 @@ export class HandshakePace {
     // A turn never comes from a clock that was replaced meanwhile, as fake timers are.
     if (this.#source !== turnSource()) this.#begin(now(), LEAST)
     if (!this.#mayRun(newcomer)) {
-      this.#waiting.add(newcomer)
+      this.#queue(newcomer)
       return false
     }
     this.#work(newcomer)
@@ -56,7 +59,17 @@ export class HandshakePace {
   /** It is gone. If it ran in this turn it goes on counting: those that fail take as long as others. */
   forget(newcomer: Newcomer): void {
     newcomer.gone = true
-    this.#waiting.delete(newcomer)
+    this.#unqueue(newcomer)
+  }
+
+  #queue(newcomer: Newcomer): void {
+    newcomer.seat ??= this.#waiting.add(newcomer)
+  }
+
+  #unqueue(newcomer: Newcomer): void {
+    if (newcomer.seat === undefined) return
+    this.#waiting.remove(newcomer.seat)
+    newcomer.seat = undefined
   }
 
   #begin(began: number, allowance: number): void {
@@ -75,7 +88,7 @@ export class HandshakePace {
   }
 
   #work(newcomer: Newcomer): void {
-    this.#waiting.delete(newcomer)
+    this.#unqueue(newcomer)
     if (newcomer.servedIn !== this.#turnNumber) this.#served++
     newcomer.servedIn = this.#turnNumber
     const began = now()
@@ -88,7 +101,7 @@ export class HandshakePace {
 
   readonly #turn = (): void => {
     this.#source = undefined
-    for (const newcomer of this.#awaited) if (newcomer.servedIn === 0 && !newcomer.gone) this.#waiting.add(newcomer)
+    for (const newcomer of this.#awaited) if (newcomer.servedIn === 0 && !newcomer.gone) this.#queue(newcomer)
     this.#awaited = this.#expected
     this.#expected = []
     if (this.#waiting.size === 0 && this.#awaited.length === 0) {
@@ -98,9 +111,9 @@ export class HandshakePace {
     }
     const began = now()
     this.#begin(began, Math.max(LEAST, began - this.#turnBegan - this.#spent))
-    for (const newcomer of this.#waiting) {
-      if (!this.#mayRun(newcomer)) return
-      this.#work(newcomer)
+    for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
+      if (!this.#mayRun(next)) return
+      this.#work(next)
     }
   }
 }

@@ -34,7 +34,7 @@ import {
   SUBSCRIBE,
 } from "../zmtp/engine.ts"
 import type { Mechanism } from "../zmtp/mechanism.ts"
-import { Admission, ANSWER_DEADLINE, boundsOf, metadataOf } from "./admission.ts"
+import { Admission, ANSWER_DEADLINE, boundsOf, factsOf } from "./admission.ts"
 import { handshakePace, Newcomer } from "./handshake-pace.ts"
 import { Heartbeat } from "./heartbeat.ts"
 import { Outgoing } from "./outgoing.ts"
@@ -523,14 +523,8 @@ export class Session implements StreamHandler, Link {
       expired: (reason) => this.abort(new TimeoutError(reason)),
     })
     this.#setup.established()
-    const answer = this.#admission?.answer
-    const refusal = host.admit(pipe, {
-      ...facts,
-      metadata: metadataOf(facts.metadata, answer),
-      userId: answer?.userId,
-      endpoint,
-      address: this.#stream.address,
-    })
+    const peer = factsOf(facts, this.#admission?.answer, endpoint, this.#stream.address)
+    const refusal = host.admit(pipe, peer)
     if (refusal !== undefined) this.#fail(refusal)
     else this.flush(false)
   }

@@ -12,6 +12,7 @@ import { Peer, type PeerFacts } from "../peer.ts"
 import { Budget } from "../pipe/budget.ts"
 import { Pipe, type PipeOwner, type PipeSetup, type QueueLimit } from "../pipe/pipe.ts"
 import type { Marks, MessageQueue } from "../pipe/queue.ts"
+import { Roster } from "../roster.ts"
 import type { WireType } from "../socket-type.ts"
 import { type DropReason, PeerStats, type Queued, SocketStats } from "../stats.ts"
 import type { SubscriptionKind } from "../subscription.ts"
@@ -70,7 +71,7 @@ export class Hub implements SocketHost, PipeOwner {
   inbox: Inbox<unknown> | undefined
   outbox: Outbox<unknown> | undefined
   /** Pipes whose peer is there. */
-  readonly ready: Set<Pipe> = new Set()
+  readonly ready: Roster<Pipe> = new Roster()
   /** Settles when the socket is closed and nothing is left open. */
   closing: Promise<void> | undefined
   closed = false
@@ -80,7 +81,7 @@ export class Hub implements SocketHost, PipeOwner {
   /** Disconnected endpoints that still have something to deliver, and what ends their patience. */
   readonly #lingering = new Map<Connection, Timer | undefined>()
   /** Connections that have not ended yet, which `close` waits for. */
-  readonly #open = new Set<Pipe>()
+  readonly #open = new Roster<Pipe>()
   readonly #closingListeners = new Set<() => void>()
   readonly #forPeers = new WaitingLine<number, void>({ waiting: 0 })
   #pattern: Pattern = { joined() {}, left() {} }
@@ -282,12 +283,12 @@ export class Hub implements SocketHost, PipeOwner {
       return refusal
     }
     pipe.state = "ready"
-    this.ready.add(pipe)
-    this.#open.add(pipe)
+    pipe.seat = this.ready.add(pipe)
+    const open = this.#open.add(pipe)
     this.stats.peers++
     if (!pipe.connecting) this.#accepted++
     void pipe.link?.done.then(() => {
-      this.#open.delete(pipe)
+      this.#open.remove(open)
       this.#hold()
       this.#progress()
     })
@@ -305,7 +306,7 @@ export class Hub implements SocketHost, PipeOwner {
 
   release(pipe: Pipe, error: Error | undefined): void {
     if (pipe.state === "gone") return
-    const joined = this.ready.delete(pipe)
+    const joined = pipe.seat !== undefined && this.ready.remove(pipe.seat)
     pipe.state = "gone"
     if (joined) {
       this.stats.peers--

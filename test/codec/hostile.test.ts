@@ -78,6 +78,7 @@ describe("T18: msgpack() refuses", () => {
   it("whatever is cut off, and whatever has more behind it, of any value", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 3 }), fc.nat(), (value, where) => {
+        fc.pre(!JSON.stringify(value).includes('"__proto__":'))
         const whole = there(codec, [value])
         expect(() => codec.decode(whole.subarray(0, where % whole.length))).toThrow(CodecError)
         expect(() => codec.decode(Buffer.concat([whole, whole]))).toThrow(/octets more/)

@@ -219,8 +219,8 @@ export const FAULTS: readonly PlantedFault[] = [
     about: "a peer that has left is still there",
     target: "octets-from-servers",
     file: "src/socket/hub.ts",
-    find: "const joined = this.ready.delete(pipe)",
-    replace: "const joined = this.ready.has(pipe)",
+    find: "const joined = pipe.seat !== undefined && this.ready.remove(pipe.seat)",
+    replace: "const joined = pipe.seat?.taken === true",
   },
   {
     about: "what waits for a peer that never came is lost without a trace",

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { type Bytes, EMPTY } from "../../src/bytes.ts"
 import type { Admitted, Question, Security } from "../../src/security/security.ts"
-import { Admission, metadataOf } from "../../src/session/admission.ts"
+import { Admission, factsOf } from "../../src/session/admission.ts"
 import { LimitError } from "../../src/zmtp/decoder.ts"
 import { DenialError } from "../../src/zmtp/engine.ts"
 import { deferred } from "../support/deferred.ts"
@@ -172,11 +173,21 @@ describe("Admission", () => {
   })
 })
 
-describe("metadataOf", () => {
+describe("factsOf", () => {
   const claimed = new Map([
     ["x-role", Buffer.from("admin")],
     ["x-own", Buffer.from("own")],
   ])
+
+  const metadataOf = (metadata: ReadonlyMap<string, Bytes>, admitted: Admitted | undefined) =>
+    factsOf({ socketType: "REQ", routingId: EMPTY, metadata }, admitted, "tcp://*:5555", ADDRESS).metadata
+
+  it("takes who it is from the judge, what it is from the peer, and where it is from the connection", () => {
+    const routingId = Buffer.from("me")
+    const facts = factsOf({ socketType: "REQ", routingId, metadata: claimed }, ADMITTED, "tcp://*:5555", ADDRESS)
+    const known = { endpoint: "tcp://*:5555", address: ADDRESS, socketType: "REQ", routingId, userId: "ann" }
+    expect(facts).toEqual({ ...known, metadata: claimed })
+  })
 
   it("T9: puts what was granted over what is claimed", () => {
     const metadata = metadataOf(claimed, { userId: "ann", metadata: new Map([["x-role", Buffer.from("reader")]]) })

@@ -15,7 +15,17 @@ async function printed(program: string, options: string[], ...parameters: string
   return stdout.trimEnd().split("\n")
 }
 
-describe("processes live and end with zeromq and with brokerless/zeromq alike", { timeout: 60_000 }, () => {
+/** What a part prints with `zeromq`, which once in a while fails where threads end, or waits for ever. */
+async function reference(part: string): Promise<string[]> {
+  for (let tries = 1; tries < 3; tries++) {
+    try {
+      return await printed("living.js", ["--expose-gc"], "zeromq", part)
+    } catch {}
+  }
+  return printed("living.js", ["--expose-gc"], "zeromq", part)
+}
+
+describe("processes live and end with zeromq and with brokerless/zeromq alike", { timeout: 200_000 }, () => {
   for (const [part, what] of [
     ["idle", "open sockets on which nothing waits do not keep a process alive"],
     ["waiting", "a receive that waits does"],
@@ -27,7 +37,7 @@ describe("processes live and end with zeromq and with brokerless/zeromq alike", 
     ["threads", "inproc between threads on the default context"],
   ] as const) {
     it(`${part}: ${what}`, async () => {
-      const theirs = await printed("living.js", ["--expose-gc"], "zeromq", part)
+      const theirs = await reference(part)
       const ours = await printed("living.js", ["--expose-gc"], "brokerless/zeromq", part)
       expect(ours).toEqual(theirs)
       expect(ours[0]).not.toBe("")
