@@ -8,6 +8,7 @@ import { random } from "../../clock.ts"
 import { ClosedError, UnreachableError } from "../../errors.ts"
 import type { Frame, Message } from "../../message.ts"
 import type { Pipe } from "../../pipe/pipe.ts"
+import { Roster, type Seat } from "../../roster.ts"
 import type { Hub } from "../hub.ts"
 
 /** Who asks, and how it is told of the outcome: exactly one of the two, once. */
@@ -25,8 +26,9 @@ export interface Question {
   /** What travels: the envelope, then the body. */
   readonly message: Message
   readonly id: number
-  /** The peer that has it, once it is in that peer's queue. */
+  /** The peer that has it, once it is in that peer's queue, and its place among those that this peer was given. */
   pipe: Pipe | undefined
+  seat: Seat<Question> | undefined
 }
 
 export class Asking {
@@ -35,7 +37,7 @@ export class Asking {
   readonly #open = new Map<number, Question>()
   readonly #byMessage = new WeakMap<Message, Question>()
   /** Of each peer, in the order in which it was given them. */
-  readonly #given = new Map<Pipe, Set<Question>>()
+  readonly #given = new Map<Pipe, Roster<Question>>()
   #count = Math.floor(random() * 0x1_0000_0000)
 
   constructor(hub: Hub) {
@@ -53,7 +55,7 @@ export class Asking {
     const id = this.#count
     this.#count = (this.#count + 1) >>> 0
     const message = this.#correlate ? [idFrame(id), EMPTY, ...body] : [EMPTY, ...body]
-    return { asker, subject, message, id, pipe: undefined }
+    return { asker, subject, message, id, pipe: undefined, seat: undefined }
   }
 
   /** An answer is waited for from now on. */
@@ -94,9 +96,12 @@ export class Asking {
     question.pipe = pipe
     if (pipe === undefined) return
     pipe.outstanding++
-    const given = this.#given.get(pipe)
-    if (given === undefined) this.#given.set(pipe, new Set([question]))
-    else given.add(question)
+    let given = this.#given.get(pipe)
+    if (given === undefined) {
+      given = new Roster()
+      this.#given.set(pipe, given)
+    }
+    question.seat = given.add(question)
   }
 
   /** An answer, or what a peer takes for one. */
@@ -118,7 +123,7 @@ export class Asking {
     if (lost === undefined) return
     this.#given.delete(pipe)
     for (const question of lost) {
-      question.pipe = undefined
+      question.pipe = question.seat = undefined
       if (!this.#open.delete(question.id)) continue
       question.asker.failed(new UnreachableError("The peer that was asked left before it answered"))
     }
@@ -140,17 +145,14 @@ export class Asking {
       return question?.pipe === pipe ? question : undefined
     }
     if (first.length !== 0 || message.length < 2) return undefined
-    for (const question of this.#given.get(pipe) ?? []) return question
-    return undefined
+    return this.#given.get(pipe)?.first
   }
 
   #takeFromPeer(question: Question): void {
-    const { pipe } = question
-    if (pipe === undefined) return
-    question.pipe = undefined
-    const given = this.#given.get(pipe)
-    given?.delete(question)
-    if (given?.size === 0) this.#given.delete(pipe)
+    const { pipe, seat } = question
+    if (pipe === undefined || seat === undefined) return
+    question.pipe = question.seat = undefined
+    this.#given.get(pipe)?.remove(seat)
     pipe.outstanding--
     pipe.relieve()
   }

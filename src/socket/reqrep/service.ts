@@ -7,6 +7,7 @@ import { OptionError } from "../../errors.ts"
 import { describe, type Frame, type Message } from "../../message.ts"
 import type { Peer } from "../../peer.ts"
 import type { Pipe } from "../../pipe/pipe.ts"
+import { Roster, type Seat } from "../../roster.ts"
 import { asError } from "../../thrown.ts"
 import { type Coding, decodeValue, invalid, valueCoding } from "../coding.ts"
 import type { Hub } from "../hub.ts"
@@ -48,9 +49,16 @@ export interface RawRequest {
 /** A request on its way to its answer: undefined while the handler runs, null when nobody is to be answered. */
 interface Job {
   readonly request: RawRequest
-  readonly lane: string
+  readonly lane: Lane
   answer: Message | null | undefined
   aborter: AbortController | undefined
+  seat: Seat<Job> | undefined
+}
+
+/** Jobs in the order of their requests; the first is the next to be answered. */
+interface Lane {
+  readonly name: string
+  readonly jobs: Job[]
 }
 
 export class Service {
@@ -61,9 +69,11 @@ export class Service {
   readonly #concurrency: number
   readonly #signal: AbortSignal | undefined
   readonly #onError: ServeOptions<unknown, unknown>["onError"]
-  readonly #jobs = new Set<Job>()
-  /** Jobs of a lane in the order of their requests; the first is the next to be answered. */
-  readonly #lanes = new Map<string, Job[]>()
+  readonly #jobs = new Roster<Job>()
+  /** Those that have jobs. */
+  readonly #lanes = new Map<string, Lane>()
+  /** That of a service with one job at a time. */
+  readonly #only: Lane = { name: "", jobs: [] }
   /** Answers that wait for room in a peer's queue. */
   readonly #room = new Map<Pipe, WaitingLine<undefined, void>>()
   #wake: (() => void) | undefined
@@ -161,11 +171,10 @@ export class Service {
   }
 
   #start(request: RawRequest): void {
-    const job: Job = { request, lane: laneOf(request), answer: undefined, aborter: undefined }
-    this.#jobs.add(job)
-    const lane = this.#lanes.get(job.lane)
-    if (lane === undefined) this.#lanes.set(job.lane, [job])
-    else lane.push(job)
+    const lane = this.#laneOf(request)
+    const job: Job = { request, lane, answer: undefined, aborter: undefined, seat: undefined }
+    job.seat = this.#jobs.add(job)
+    lane.jobs.push(job)
     let value: unknown
     try {
       value = this.#decode(request.body)
@@ -223,19 +232,30 @@ export class Service {
     }
   }
 
+  #laneOf(request: RawRequest): Lane {
+    if (this.#concurrency === 1) return this.#only
+    const name = laneName(request)
+    let lane = this.#lanes.get(name)
+    if (lane === undefined) {
+      lane = { name, jobs: [] }
+      this.#lanes.set(name, lane)
+    }
+    return lane
+  }
+
   /** Sends the answers at the front of a lane. */
-  #proceed(name: string): void {
-    const lane = this.#lanes.get(name)
-    for (let job = lane?.[0]; lane !== undefined && job?.answer !== undefined; job = lane[0]) {
+  #proceed(lane: Lane): void {
+    const { jobs } = lane
+    for (let job = jobs[0]; job?.answer !== undefined; job = jobs[0]) {
       const { pipe } = job.request
       if (job.answer !== null && pipe.state === "ready" && !pipe.hasRoom) {
-        this.#waitForRoom(job, name)
+        this.#waitForRoom(job, lane)
         return
       }
       if (job.answer !== null) this.#deliver(job.request, job.answer)
-      lane.shift()
-      if (lane.length === 0) this.#lanes.delete(name)
-      this.#jobs.delete(job)
+      jobs.shift()
+      if (jobs.length === 0 && lane !== this.#only) this.#lanes.delete(lane.name)
+      if (job.seat !== undefined) this.#jobs.remove(job.seat)
       this.#wake?.()
     }
   }
@@ -246,7 +266,7 @@ export class Service {
     else this.#hub.dropped("unroutable", 1, pipe)
   }
 
-  #waitForRoom(job: Job, lane: string): void {
+  #waitForRoom(job: Job, lane: Lane): void {
     const { pipe } = job.request
     let line = this.#room.get(pipe)
     if (line === undefined) {
@@ -283,7 +303,7 @@ class Context implements RequestContext {
   }
 }
 
-function laneOf(request: RawRequest): string {
+function laneName(request: RawRequest): string {
   let lane = `${request.pipe.peer?.id}`
   for (const frame of request.envelope) lane += `/${toKey(frame)}`
   return lane
