@@ -3,6 +3,8 @@
 import { AbortError, TimeoutError } from "brokerless"
 import { onAbort } from "./aborts.ts"
 import { LONGEST } from "./closing.ts"
+import { Crowd } from "./crowd.ts"
+import { Register } from "./register.ts"
 
 /** One call that waits. */
 export interface Waiter<Item, Result> {
@@ -13,8 +15,8 @@ export interface Waiter<Item, Result> {
 }
 
 export class Waiters<Item, Result> {
-  readonly #waiting = new Set<Waiter<Item, Result>>()
-  readonly #byItem = new Map<Item, Waiter<Item, Result>>()
+  readonly #waiting = new Crowd<Waiter<Item, Result>>()
+  readonly #byItem = new Register<Item, Waiter<Item, Result>>()
 
   get size(): number {
     return this.#waiting.size
@@ -39,7 +41,7 @@ export class Waiters<Item, Result> {
 
   /** In the order in which they came; whoever is shown may be settled. */
   [Symbol.iterator](): IterableIterator<Waiter<Item, Result>> {
-    return this.#waiting.values()
+    return this.#waiting[Symbol.iterator]()
   }
 
   /** Who waits last for this very item. */

@@ -67,6 +67,7 @@ const CORE = [
   "stats",
   "bytes",
   "clock",
+  "register",
   "roster",
   "thrown",
 ]

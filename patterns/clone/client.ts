@@ -18,6 +18,7 @@ import {
 import { onAbort } from "../aborts.ts"
 import { type LingerOptions, LONGEST, lingerOf, within } from "../closing.ts"
 import { Emitter } from "../emitter.ts"
+import { Register } from "../register.ts"
 import { type Settings, securitySetting, settle, whole } from "../settings.ts"
 import { Changes, type CloneChange } from "./changes.ts"
 import {
@@ -148,7 +149,7 @@ export class CloneClient<T> implements AsyncDisposable {
   readonly #settings: ReturnType<typeof settle<CloneClientOptions<unknown>>>
   readonly #codec: Codec<T>
   readonly #subtree: string
-  readonly #pending = new Map<string, Pending>()
+  readonly #pending = new Register<string, Pending>()
   readonly #changes = new Set<Changes<T>>()
   readonly #copy: Copy<T>
   #servers: readonly string[] = []

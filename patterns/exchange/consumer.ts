@@ -10,6 +10,7 @@ import {
   type SocketArguments,
   type WaitOptions,
 } from "brokerless"
+import { Crowd } from "../crowd.ts"
 import { Emitter } from "../emitter.ts"
 import { Participant } from "../participant.ts"
 import { type Payload, payloadOf } from "../payload.ts"
@@ -47,7 +48,7 @@ export class Consumer<R = Message> extends Participant implements AsyncIterable<
   readonly #verdicts = new Verdicts((peer, message) => this.tell(peer, message))
   #waiting: { readonly source: Source; readonly tag: number; readonly delivery: Delivered<R> }[] = []
   readonly #receivers = new Waiters<boolean, Delivery<R> | undefined>()
-  readonly #running = new Set<Promise<void>>()
+  readonly #running = new Crowd<Promise<void>>()
   readonly #stats = {
     received: 0,
     handed: 0,

@@ -2,6 +2,7 @@
 // decides who gets what; sending is the exchange's affair.
 
 import type { Frame, Peer } from "brokerless"
+import { Register } from "../register.ts"
 
 /** A message on its way to queues; all of them hold the same one. */
 export interface Routed {
@@ -24,7 +25,7 @@ export class Member {
   readonly peer: Peer
   readonly prefetch: number
   /** What it was sent and has not acknowledged, oldest first. */
-  readonly unacknowledged: Map<number, Item> = new Map()
+  readonly unacknowledged: Register<number, Item> = new Register()
   /** Its own bindings. */
   readonly bindings: Set<string> = new Set()
   /** The connection takes nothing at the moment. */

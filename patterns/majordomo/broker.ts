@@ -3,7 +3,9 @@
 
 import { ClosedError, type Frame, type FrameLike, type Peer, Router, type Security, UnreachableError } from "brokerless"
 import { type LingerOptions, lingerOf, within } from "../closing.ts"
+import { Crowd } from "../crowd.ts"
 import { Emitter } from "../emitter.ts"
+import { Register } from "../register.ts"
 import { type Settings, securitySetting, settle, whole } from "../settings.ts"
 import type {
   MajordomoAnswerDropReason,
@@ -79,7 +81,7 @@ export class MajordomoBroker implements AsyncDisposable {
   readonly #services = new Map<string, Service>()
   readonly #workers = new Map<string, KnownWorker>()
   /** Requests that wait, by their client, for the moment at which it leaves. */
-  readonly #waiting = new Map<Peer, Set<HeldRequest>>()
+  readonly #waiting = new Register<Peer, Crowd<HeldRequest>>()
   readonly #roles = new Map<string, MajordomoRole>()
   readonly #ticker: NodeJS.Timeout
   readonly #running: Promise<void>
@@ -387,8 +389,9 @@ export class MajordomoBroker implements AsyncDisposable {
 
   #hold(request: HeldRequest): void {
     request.service.add(request)
-    const all = this.#waiting.get(request.client) ?? new Set()
-    this.#waiting.set(request.client, all.add(request))
+    const all = this.#waiting.get(request.client) ?? new Crowd<HeldRequest>()
+    all.add(request)
+    this.#waiting.set(request.client, all)
   }
 
   #unhold(request: HeldRequest): void {

@@ -18,6 +18,7 @@ import {
 } from "brokerless"
 import { onAbort } from "../aborts.ts"
 import { type LingerOptions, lingerOf, within } from "../closing.ts"
+import { Crowd } from "../crowd.ts"
 import { Emitter } from "../emitter.ts"
 import { codecSetting, type Payload, payloadOf } from "../payload.ts"
 import { type Settings, securitySetting, settle, whole } from "../settings.ts"
@@ -114,8 +115,8 @@ export class MajordomoClient<S = MessageLike, R = Same<MessageLike, S, Message, 
   readonly #settings: ReturnType<typeof settle<AllOptions>>
   readonly #payload: Payload<S, R>
   readonly #idle: Lane[] = []
-  readonly #busy = new Set<Lane>()
-  readonly #waiters = new Set<Waiter>()
+  readonly #busy = new Crowd<Lane>()
+  readonly #waiters = new Crowd<Waiter>()
   #endpoint: string | undefined
   #closing: Promise<void> | undefined
   #over = false

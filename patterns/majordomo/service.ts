@@ -2,6 +2,7 @@
 // either. Nothing here sends.
 
 import type { Frame, Message, Peer } from "brokerless"
+import { Crowd } from "../crowd.ts"
 
 /** A request that the broker holds. */
 export interface HeldRequest {
@@ -35,9 +36,9 @@ export class Service {
   readonly workers: Set<KnownWorker> = new Set()
   /** The one that has been idle for longest comes first. */
   readonly idle: Set<KnownWorker> = new Set()
-  readonly #waiting = new Set<HeldRequest>()
+  readonly #waiting = new Crowd<HeldRequest>()
   /** Those whose worker was lost: they go first. */
-  readonly #again = new Set<HeldRequest>()
+  readonly #again = new Crowd<HeldRequest>()
 
   constructor(name: string) {
     this.name = name

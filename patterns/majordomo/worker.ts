@@ -14,6 +14,7 @@ import {
   StateError,
 } from "brokerless"
 import { type LingerOptions, lingerOf, within } from "../closing.ts"
+import { Crowd } from "../crowd.ts"
 import { Emitter } from "../emitter.ts"
 import { codecSetting, type Payload, payloadOf } from "../payload.ts"
 import { type Settings, securitySetting, settle, whole } from "../settings.ts"
@@ -128,7 +129,7 @@ export class MajordomoWorker<Task = Message, Result = MessageLike> implements As
   readonly #closed = new AbortController()
   /** Those that are not over, and what is being done in them. */
   readonly #conversations = new Map<Conversation, () => Promise<void> | undefined>()
-  readonly #tasks = new Set<Promise<void>>()
+  readonly #tasks = new Crowd<Promise<void>>()
   #endpoint: string | undefined
   #closing: Promise<void> | undefined
   readonly #counts = { tasks: 0, finals: 0, partials: 0, failed: 0, discarded: 0, conversations: 0, invalid: 0 }

@@ -170,14 +170,15 @@ export class Call {
 
   #choose(candidates: Iterable<Contact> = [], now: number): Contact | undefined {
     const { options } = this.#calls
-    const avoided = new Set([...this.#tried, ...this.#refused])
+    const avoided = (contact: Contact): boolean => this.#tried.has(contact) || this.#refused.has(contact)
     const fresh = choose(options, candidates, this, avoided, now, (obstacle) => this.#obstacles.add(obstacle))
     // Nobody is asked twice at the same time; and twice at all only if nobody else is left.
     if (fresh !== undefined || this.#attempts.length > 0) return fresh
-    const again = this.#tried.size === 0 ? undefined : choose(options, candidates, this, this.#refused, now, () => {})
+    const refused = (contact: Contact): boolean => this.#refused.has(contact)
+    const again = this.#tried.size === 0 ? undefined : choose(options, candidates, this, refused, now, () => {})
     if (again !== undefined) return again
     const harmless = [...candidates].filter((contact) => this.#mayRepeatAt(contact))
-    return chooseFailing(options, harmless, this, this.#refused, now)
+    return chooseFailing(options, harmless, this, refused, now)
   }
 
   #put(contact: Contact, now: number): boolean {
@@ -330,7 +331,7 @@ export class Call {
   /** Asks another node at once, and one that was asked before only after a while. */
   #again(now: number): void {
     const candidates = this.#calls.roster.offering(this.service) ?? []
-    const avoided = new Set([...this.#tried, ...this.#refused])
+    const avoided = (contact: Contact): boolean => this.#tried.has(contact) || this.#refused.has(contact)
     const fresh = choose(this.#calls.options, candidates, this, avoided, now, () => {})
     if (fresh !== undefined) {
       this.attempt()

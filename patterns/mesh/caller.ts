@@ -1,6 +1,7 @@
 // Somebody who is connected to a node: what he asked for, and what he has been told.
 
 import type { Frame, Peer } from "brokerless"
+import type { Register } from "../register.ts"
 
 /** A call that is being handled, as far as whoever made it has a say in it. */
 export interface HandledCall {
@@ -15,7 +16,7 @@ export interface Caller {
   readonly route: Frame
   name: string
   /** Calls of his that are being handled, by their ids. */
-  readonly running: Map<number, HandledCall>
+  readonly running: Register<number, HandledCall>
   /** Whether he asked to be told who we are, and which version of it he was told. */
   listens: boolean
   told: number

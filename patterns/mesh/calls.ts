@@ -2,7 +2,9 @@
 // learnt from each outcome about the node that was asked.
 
 import { ClosedError, type Codec, CodecError, type Frame, type FrameLike, type Message, OptionError } from "brokerless"
+import { Crowd } from "../crowd.ts"
 import type { Emitter } from "../emitter.ts"
+import { Register } from "../register.ts"
 import { type Attempt, Call, type CallKeeper, type CallTarget } from "./call.ts"
 import type { Circuit } from "./circuit.ts"
 import type { Contact } from "./contact.ts"
@@ -42,9 +44,9 @@ export class Calls implements CallKeeper {
   readonly owns: CallsSetup["owns"]
   readonly settled: CallsSetup["settled"]
   readonly #events: Emitter<MeshEvents>
-  readonly #open = new Map<number, Attempt>()
-  readonly #calls = new Set<Call>()
-  readonly #waiting = new Set<Call>()
+  readonly #open = new Register<number, Attempt>()
+  readonly #calls = new Crowd<Call>()
+  readonly #waiting = new Crowd<Call>()
   #idle: (() => void)[] = []
   #count = Math.floor(Math.random() * 0x1_0000_0000)
   #closed = false

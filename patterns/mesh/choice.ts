@@ -10,12 +10,12 @@ export interface ChoiceSetup {
 /** Why a node that offers a service is not asked; the worst of all nodes is told. */
 export type Obstacle = "lacks the method" | "unhealthy" | "draining" | "silent" | "at its limit" | "circuit open"
 
-/** The best node for a call that is not in `avoided`, or undefined. `obstacle` is told of each that cannot be asked. */
+/** The best node for a call that need not be avoided, or undefined. `obstacle` is told of each that cannot be asked. */
 export function choose(
   setup: ChoiceSetup,
   candidates: Iterable<Contact>,
   call: { readonly service: string; readonly method: string },
-  avoided: ReadonlySet<Contact>,
+  avoided: (contact: Contact) => boolean,
   now: number,
   obstacle: (obstacle: Obstacle) => void,
 ): Contact | undefined {
@@ -23,7 +23,7 @@ export function choose(
   let bestCost = Number.POSITIVE_INFINITY
   let equals = 1
   for (const contact of candidates) {
-    if (avoided.has(contact)) continue
+    if (avoided(contact)) continue
     const hindrance = obstacleOf(setup, contact, call, now)
     if (hindrance !== undefined) {
       obstacle(hindrance)
@@ -48,13 +48,13 @@ export function chooseFailing(
   setup: ChoiceSetup,
   candidates: Iterable<Contact>,
   call: { readonly service: string; readonly method: string },
-  avoided: ReadonlySet<Contact>,
+  avoided: (contact: Contact) => boolean,
   now: number,
 ): Contact | undefined {
   let next: Contact | undefined
   let turn = Number.POSITIVE_INFINITY
   for (const contact of candidates) {
-    if (avoided.has(contact) || obstacleOf(setup, contact, call, now) !== "circuit open") continue
+    if (avoided(contact) || obstacleOf(setup, contact, call, now) !== "circuit open") continue
     const circuit = contact.circuit(call.service, call.method)
     if (circuit === undefined || !circuit.passesOne(now) || circuit.openUntil >= turn) continue
     next = contact

@@ -13,6 +13,7 @@ import {
   UnreachableError,
 } from "brokerless"
 import type { Emitter } from "../emitter.ts"
+import { Register } from "../register.ts"
 import type { Caller } from "./caller.ts"
 import type { CallOptions, MeshClient } from "./contract.ts"
 import { type Introduction, type NodeFacts, readNode, writeKnown, writeNode } from "./documents.ts"
@@ -162,7 +163,7 @@ export class Serving implements RunningKeeper {
       peer,
       route: peer.routingId,
       name: "",
-      running: new Map(),
+      running: new Register(),
       listens: false,
       told: -1,
       toldView: -1,

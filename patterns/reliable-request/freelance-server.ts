@@ -16,6 +16,7 @@ import {
   type Same,
   type SocketArguments,
 } from "brokerless"
+import { Crowd } from "../crowd.ts"
 import { Emitter } from "../emitter.ts"
 import { Participant, type ParticipantSocketOptions, socketSetting } from "../participant.ts"
 import { codecSetting, type Payload, payloadOf } from "../payload.ts"
@@ -115,8 +116,8 @@ export class FreelanceServer<S = MessageLike, R = Same<MessageLike, S, Message, 
   readonly #payload: Payload<S, R>
   readonly #concurrency: number
   readonly #maxWaiting: number
-  readonly #waiting = new Set<Job>()
-  readonly #running = new Set<Job>()
+  readonly #waiting = new Crowd<Job>()
+  readonly #running = new Crowd<Job>()
   #finished: (() => void) | undefined
   readonly #stats = { requests: 0, answered: 0, failed: 0, refused: 0, abandoned: 0, pings: 0, invalid: 0 }
 

@@ -11,6 +11,7 @@ import {
   TimeoutError,
   UnreachableError,
 } from "brokerless"
+import { Crowd } from "../crowd.ts"
 
 /** How long to wait for an answer, and how often to ask. */
 export interface Attempts {
@@ -46,7 +47,7 @@ export class Requests {
   /** Those made, those answered, those given up, and attempts after a failed one. */
   readonly counts = { requests: 0, answered: 0, failed: 0, retries: 0 }
   readonly #setup: RequestsSetup
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #running = new Crowd<Promise<unknown>>()
   /** Aborted when there is no more time for them. */
   readonly #ending = new AbortController()
 

@@ -3,9 +3,11 @@
 import type { Codec, Frame, Message, MessageLike, Peer, Same, SocketArguments } from "brokerless"
 import { OptionError } from "brokerless"
 import { LONGEST } from "../closing.ts"
+import { Crowd } from "../crowd.ts"
 import { Emitter } from "../emitter.ts"
 import { Participant, type ParticipantSocketOptions, socketSetting } from "../participant.ts"
 import { codecSetting, type Payload, payloadOf } from "../payload.ts"
+import { Register } from "../register.ts"
 import { type Settings, settle, whole } from "../settings.ts"
 import { compose, parse } from "./wire.ts"
 
@@ -104,8 +106,8 @@ export class Respondent<S = MessageLike, R = Same<MessageLike, S, Message, S>> e
   readonly #concurrency: number
   readonly #maxWaiting: number
   /** Questions waiting and running, by peer and id, in the order in which they came. */
-  readonly #jobs = new Map<string, Job>()
-  readonly #waiting = new Set<Job>()
+  readonly #jobs = new Register<string, Job>()
+  readonly #waiting = new Crowd<Job>()
   #running = 0
   #finished: (() => void) | undefined
   readonly #stats = { questions: 0, answered: 0, declined: 0, refused: 0, expired: 0, failed: 0, invalid: 0 }

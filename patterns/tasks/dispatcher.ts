@@ -5,6 +5,7 @@
 import { AbortError, ClosedError, CodecError, type Frame, TimeoutError } from "brokerless"
 import { onAbort } from "../aborts.ts"
 import type { Emitter } from "../emitter.ts"
+import { Register } from "../register.ts"
 import { Crew } from "./crew.ts"
 import type { CrewMember } from "./crew-member.ts"
 import { DeadLetterError, decodeError, TaskError, WorkerLostError } from "./errors.ts"
@@ -42,7 +43,7 @@ export class Dispatcher {
   /** Tasks that were not accepted yet, in order. */
   readonly #waiting = new TaskList<Task>()
   /** Deliveries that have not been answered, by number. */
-  readonly #deliveries = new Map<number, Delivery>()
+  readonly #deliveries = new Register<number, Delivery>()
   /** Those among them that went to workers now lost, the oldest first. */
   readonly #lost = new Set<number>()
   readonly #outgoing: Outgoing

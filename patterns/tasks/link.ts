@@ -1,6 +1,7 @@
 // A worker's connection to one ventilator: what comes in, what goes out, and what is still owed to it.
 
 import { ClosedError, Dealer, type DealerOptions, type Frame } from "brokerless"
+import { Register } from "../register.ts"
 import { Job, type JobSource } from "./job.ts"
 import {
   type Answer,
@@ -34,9 +35,9 @@ export class Link implements JobSource {
   readonly #host: LinkHost
   readonly #dealer: Dealer
   /** Jobs that are owed an answer, by the number of their delivery. */
-  readonly #jobs = new Map<number, Job>()
+  readonly #jobs = new Register<number, Job>()
   /** Those of them that run and may go on, by the number of their task. */
-  readonly #running = new Map<number, Job>()
+  readonly #running = new Register<number, Job>()
   /** The ventilator that was heard last. */
   #epoch = ""
   #answers: Answer[] = []

@@ -2,6 +2,7 @@
 // told that their tasks are done.
 
 import { ClosedError, Dealer, type DealerOptions, type Frame } from "brokerless"
+import { Register } from "../register.ts"
 import type { Job } from "./job.ts"
 import { decodeTaken, encodeResults, MOST_IN_MESSAGE, type ResultParcel } from "./wire.ts"
 
@@ -14,7 +15,7 @@ export class SinkLink {
   readonly #dealer: Dealer
   readonly #taken: (job: Job) => void
   /** Results that the sink has not taken, by token. */
-  readonly #owed = new Map<number, Owed>()
+  readonly #owed = new Register<number, Owed>()
   #fresh: ResultParcel[] = []
   #tokens = 0
   #emptied: (() => void) | undefined

@@ -2,6 +2,7 @@
 
 import { ClosedError, type Codec, type Frame, type Peer, Router, type RouterOptions } from "brokerless"
 import { Emitter } from "../emitter.ts"
+import { Register } from "../register.ts"
 import { type Settings, settle, whole } from "../settings.ts"
 import { CODEC, SOCKET, socketOptions } from "./codecs.ts"
 import { decodeResults, encodeTaken, type ResultParcel } from "./wire.ts"
@@ -96,7 +97,7 @@ export class Sink<R = Frame> implements AsyncDisposable {
   /** Results of the message that was received last, as far as no loop has got them. */
   readonly #arrived: Arrival[] = []
   /** Those, and what loops have got and not taken, by name. */
-  readonly #pending = new Map<string, Arrival>()
+  readonly #pending = new Register<string, Arrival>()
   /** How many of them came again. */
   #deferred = 0
   /** Loops that wait for a result. */

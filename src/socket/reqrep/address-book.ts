@@ -5,15 +5,16 @@ import { random } from "../../clock.ts"
 import { type MessagingError, OptionError, StateError, UnreachableError } from "../../errors.ts"
 import { describe, type Frame, type Message, toFrame } from "../../message.ts"
 import type { Pipe } from "../../pipe/pipe.ts"
+import { Register } from "../../register.ts"
 import type { Hub, Pattern } from "../hub.ts"
 import { ACCEPTED, type Verdict } from "../outbox.ts"
 
 /** Who is known by which routing id. */
 export class AddressBook implements Pattern {
   readonly #hub: Hub
-  readonly #pipes = new Map<string, Pipe>()
+  readonly #pipes = new Register<string, Pipe>()
   /** The same by the very frame that stands before each message of a peer: answers mostly bring it back. */
-  readonly #byFrame = new Map<Frame, Pipe>()
+  readonly #byFrame = new Register<Frame, Pipe>()
   // Ids of our own making begin somewhere, so that nobody can tell the next one.
   #count = Math.floor(random() * 0x1_0000_0000)
 

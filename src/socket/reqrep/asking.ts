@@ -8,6 +8,7 @@ import { random } from "../../clock.ts"
 import { ClosedError, UnreachableError } from "../../errors.ts"
 import type { Frame, Message } from "../../message.ts"
 import type { Pipe } from "../../pipe/pipe.ts"
+import { Register } from "../../register.ts"
 import { Roster, type Seat } from "../../roster.ts"
 import type { Hub } from "../hub.ts"
 
@@ -34,7 +35,7 @@ export interface Question {
 export class Asking {
   readonly #hub: Hub
   readonly #correlate: boolean
-  readonly #open = new Map<number, Question>()
+  readonly #open = new Register<number, Question>()
   readonly #byMessage = new WeakMap<Message, Question>()
   /** Of each peer, in the order in which it was given them. */
   readonly #given = new Map<Pipe, Roster<Question>>()

@@ -7,6 +7,7 @@ import { OptionError } from "../../errors.ts"
 import { describe, type Frame, type Message } from "../../message.ts"
 import type { Peer } from "../../peer.ts"
 import type { Pipe } from "../../pipe/pipe.ts"
+import { Register } from "../../register.ts"
 import { Roster, type Seat } from "../../roster.ts"
 import { asError } from "../../thrown.ts"
 import { type Coding, decodeValue, invalid, valueCoding } from "../coding.ts"
@@ -71,7 +72,7 @@ export class Service {
   readonly #onError: ServeOptions<unknown, unknown>["onError"]
   readonly #jobs = new Roster<Job>()
   /** Those that have jobs. */
-  readonly #lanes = new Map<string, Lane>()
+  readonly #lanes = new Register<string, Lane>()
   /** That of a service with one job at a time. */
   readonly #only: Lane = { name: "", jobs: [] }
   /** Answers that wait for room in a peer's queue. */
