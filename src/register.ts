@@ -49,6 +49,10 @@ export class Register<K, V> {
     return this.#map[Symbol.iterator]()
   }
 
+  keys(): IterableIterator<K> {
+    return this.#map.keys()
+  }
+
   values(): IterableIterator<V> {
     return this.#map.values()
   }

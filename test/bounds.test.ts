@@ -1,10 +1,29 @@
 // What a socket holds at most: messages and octets, per peer and direction, and over all peers.
 
-import { type Message, Publisher, Pull, Push, Router, Subscriber } from "brokerless"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import {
+  Dealer,
+  Fanout,
+  type Message,
+  Pair,
+  type Peer,
+  Publisher,
+  Pull,
+  Push,
+  Reply,
+  Request,
+  Router,
+  Subscriber,
+} from "brokerless"
 import { describe, expect, it } from "vitest"
 import { longHeader, message, RawPeer, RawServer } from "./support/raw-peer.ts"
 import { fill, join, take, turns, waits } from "./support/sockets.ts"
 import { TRANSPORTS, transport } from "./support/transports.ts"
+import { until } from "./support/until.ts"
+
+setFlagsFromString("--expose-gc")
+const collectGarbage = runInNewContext("gc") as () => void
 
 /** What each frame counts on top of its body. */
 const FRAME = 64
@@ -285,5 +304,61 @@ describe("peer:slow", () => {
     expect(push.trySend(Buffer.alloc(500))).toBe(true)
     expect(slow).toEqual(push.peers.map(({ id }) => id))
     expect(push.writable).toBe(false)
+  })
+})
+
+describe("peers that come and go", () => {
+  const leave = async (endpoint: string, type: string, ...octets: Buffer[]): Promise<void> => {
+    const peer = await RawPeer.join(endpoint, type)
+    peer.send(...octets)
+    peer.socket.end()
+    await peer.closed
+  }
+
+  it.each([
+    ["Push", () => new Push(), "PULL"],
+    ["Dealer", () => new Dealer(), "DEALER"],
+    ["Request", () => new Request(), "REP"],
+    ["Pull", () => new Pull(), "PUSH"],
+    ["Publisher", () => new Publisher(), "SUB"],
+    ["Router", () => new Router(), "DEALER"],
+    ["Reply", () => new Reply(), "REQ"],
+    ["Fanout", () => new Fanout(), "PULL"],
+    ["Pair", () => new Pair(), "PAIR"],
+  ] as const)("leave nothing of themselves in a %s that does nothing", async (_name, create, type) => {
+    await using socket = create()
+    const endpoint = await socket.bind("tcp://127.0.0.1:*")
+    const seen: WeakRef<Peer>[] = []
+    socket.events.on("peer:join", ({ peer }) => seen.push(new WeakRef(peer)))
+    for (let i = 0; i < 150; i++) await leave(endpoint, type)
+    await until(() => seen.length === 150 && socket.peers.length === 0, "all have come and gone")
+    const kept = (): number => seen.filter((peer) => peer.deref() !== undefined).length
+    await until(() => {
+      collectGarbage()
+      return kept() < 75
+    }, "most of them are forgotten")
+    expect(kept()).toBeLessThan(75)
+  })
+
+  it("leave messages that count with what is kept of those who left, and no more than may wait is read", async () => {
+    await using pull = new Pull({ maxBufferedBytes: 20_000 })
+    const endpoint = await pull.bind("tcp://127.0.0.1:*")
+    const limited = pull.events.once("limit")
+    const peers: RawPeer[] = []
+    for (let i = 0; i < 50; i++) {
+      const peer = await RawPeer.join(endpoint, "PUSH")
+      peers.push(peer)
+      peer.send(message(`${i}`))
+      peer.socket.end()
+    }
+    expect(await limited).toMatchObject({ limit: "maxBufferedBytes" })
+    await until(() => pull.stats.queuedMessages === 10, "as many wait as there may be octets")
+    await turns(20)
+    // Each counts 2048 octets more once its peer has left; an empty queue would take the message of ever new peers.
+    expect(pull.stats.queuedMessages).toBe(10)
+    const received = new Set((await take(pull, 50)).map(([frame]) => String(frame)))
+    expect(received.size).toBe(50)
+    await Promise.all(peers.map(({ closed }) => closed))
+    expect(pull.stats.queuedBytes).toBe(0)
   })
 })

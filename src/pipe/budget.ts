@@ -4,6 +4,8 @@
 export class Budget {
   /** Octets charged at the moment. */
   bytes = 0
+  /** Of these, what peers that have left did leave unread. */
+  leftBehind = 0
   readonly limit: number
   readonly #starved = new Set<() => void>()
   // Asked for every message, where the size of a Set would be a call.
@@ -15,6 +17,11 @@ export class Budget {
 
   get exhausted(): boolean {
     return this.bytes >= this.limit
+  }
+
+  /** Whether nothing but reading can help: what was left behind alone is as much as there may be. */
+  get clogged(): boolean {
+    return this.leftBehind >= this.limit
   }
 
   /** `resume` is called once, when the queues hold less than the limit again. */

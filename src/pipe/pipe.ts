@@ -228,7 +228,8 @@ export class Pipe {
 
   /** Whether the inbound queue takes another message; a "no" is followed by `link.resume`. */
   get wantsMore(): boolean {
-    if (this.inbound.hasRoom) return true
+    // Each of ever new peers could leave the one message that an empty queue always takes.
+    if (this.inbound.hasRoom && !this.#budget.clogged) return true
     if (!this.#stalled) {
       this.#stalled = true
       this.#noticed = true

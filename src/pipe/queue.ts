@@ -7,6 +7,9 @@
 import { chargeOf, FRAME_CHARGE, type Frame, type Message } from "../message.ts"
 import type { Budget } from "./budget.ts"
 
+/** What is kept of a peer that has left, for as long as messages of its wait to be read, bytes. */
+const LEFT_CHARGE = 2048
+
 const FIRST_CAPACITY = 16
 const COUNTER_LIMIT = 2 ** 30
 
@@ -26,6 +29,7 @@ export class MessageQueue {
   /** Octets charged. */
   bytes = 0
   readonly #budget: Budget
+  #leftBehind = false
   #messages: (Message | undefined)[] = []
   #charges: number[] = []
   #mask = -1
@@ -86,6 +90,18 @@ export class MessageQueue {
     this.#charges[slot] = charge
     this.bytes += charge
     this.#budget.bytes += charge
+    if (this.#leftBehind) this.#budget.leftBehind += charge
+  }
+
+  /** The peer has left: what waits is charged with what has to be kept of it, and counts as left behind. */
+  leaveBehind(): void {
+    if (this.#leftBehind || this.#head === this.#tail) return
+    const last = (this.#tail - 1) & this.#mask
+    this.#charges[last] = (this.#charges[last] as number) + LEFT_CHARGE
+    this.bytes += LEFT_CHARGE
+    this.#budget.bytes += LEFT_CHARGE
+    this.#budget.leftBehind += this.bytes
+    this.#leftBehind = true
   }
 
   shift(): Message | undefined {
@@ -95,6 +111,7 @@ export class MessageQueue {
     this.#messages[slot] = undefined
     const charge = this.#charges[slot] as number
     this.bytes -= charge
+    if (this.#leftBehind) this.#budget.leftBehind -= charge
     this.#budget.release(charge)
     if (this.#head === this.#tail && this.#head > COUNTER_LIMIT) this.#rewind(0)
     return message
@@ -123,6 +140,7 @@ export class MessageQueue {
     this.#messages[slot] = message
     this.#charges[slot] = charge
     this.bytes += difference
+    if (this.#leftBehind) this.#budget.leftBehind += difference
     this.#budget.release(-difference)
   }
 

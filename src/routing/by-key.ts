@@ -7,6 +7,7 @@ import { MessageError } from "../errors.ts"
 import { describe, type Message } from "../message.ts"
 import type { ByKey } from "../options.ts"
 import type { Pipe } from "../pipe/pipe.ts"
+import { Register } from "../register.ts"
 import type { Balancer } from "./balancer.ts"
 
 /**
@@ -25,7 +26,7 @@ export function byKey<M = Message>(key: (message: M) => string | Bytes): ByKey<M
 export class KeyedBalancer implements Balancer {
   readonly #key: (message: unknown) => unknown
   /** Hashes of the pipes' names. */
-  readonly #names = new Map<Pipe, number>()
+  readonly #names = new Register<Pipe, number>()
   /** Keys of messages that may have to be given to another peer. */
   readonly #keys = new WeakMap<Message, number>()
 

@@ -5,11 +5,12 @@ import { describe, type Message } from "../message.ts"
 import type { BalanceStrategy, PeerLoad } from "../options.ts"
 import type { Peer } from "../peer.ts"
 import type { Pipe } from "../pipe/pipe.ts"
+import { Register } from "../register.ts"
 import type { Balancer } from "./balancer.ts"
 
 export class OwnStrategy implements Balancer {
   readonly #strategy: BalanceStrategy<unknown>
-  readonly #loads = new Map<Pipe, LiveLoad>()
+  readonly #loads = new Register<Pipe, LiveLoad>()
   /** What the application gave, where that is not the message itself: it may have to be shown again. */
   readonly #subjects = new WeakMap<Message, unknown>()
 

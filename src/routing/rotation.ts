@@ -1,5 +1,6 @@
 // Taking turns: the pipes that can act now, in a line whose first goes to the end after each message. A pipe is in a
-// rotation at most once, and leaves it by itself: whoever finds it unable to act retires it.
+// rotation at most once, and leaves it by itself: whoever finds it unable to act retires it. One whose peer has gone
+// would wait there for a message that may never come, so it is taken out.
 //
 // It chooses pipes and never touches a message. Membership is a bit on the pipe, so that entering costs no search.
 
@@ -27,12 +28,17 @@ export interface Turns {
   pipes(): Iterable<Pipe>
 }
 
+/** Empty places that a line may have, unless there are as many others. */
+const SLACK = 32
+
 export class Rotation implements Turns {
   readonly #bit: number
   /** Who has one of these bits may not enter; who has one of those is followed by another. */
   readonly #barred: number
   readonly #leads: number
   readonly #line = new Ring<Pipe>()
+  /** Places in the line of pipes that have left. */
+  #empty = 0
 
   constructor(bit: typeof READ_TURN | typeof WRITE_TURN | typeof WAITING_TURN) {
     this.#bit = bit
@@ -65,8 +71,21 @@ export class Rotation implements Turns {
   retire(): void {
     const pipe = this.#line.shift()
     if (pipe === undefined) return
+    if ((pipe.turns & this.#bit) === 0) this.#empty--
     pipe.turns &= ~this.#bit
     if ((pipe.turns & this.#leads) !== 0) this.#passOn(pipe)
+  }
+
+  /** It will never act again. Its place is empty, and cleared away when there are many such. */
+  leave(pipe: Pipe): void {
+    if ((pipe.turns & this.#bit) === 0) return
+    pipe.turns &= ~this.#bit
+    this.#empty++
+    if (this.#empty <= SLACK || this.#empty * 2 < this.#line.length) return
+    const line = [...this.#line.values()]
+    this.#line.clear()
+    this.#empty = 0
+    for (const other of line) if ((other.turns & this.#bit) !== 0) this.#line.push(other)
   }
 
   /** All of a former connection has been read: now it is the turn of the one after it. */

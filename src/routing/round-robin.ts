@@ -2,22 +2,25 @@
 // still to come.
 
 import type { Pipe } from "../pipe/pipe.ts"
+import { Register } from "../register.ts"
 import type { Balancer } from "./balancer.ts"
 import { Rotation, WAITING_TURN, WRITE_TURN } from "./rotation.ts"
 
 export class RoundRobin implements Balancer {
   readonly #ready = new Rotation(WRITE_TURN)
   readonly #waiting = new Rotation(WAITING_TURN)
-  readonly #pipes = new Set<Pipe>()
+  readonly #pipes = new Register<Pipe, Pipe>()
   #adopters: Iterator<Pipe> | undefined
 
   add(pipe: Pipe): void {
-    this.#pipes.add(pipe)
+    this.#pipes.set(pipe, pipe)
     this.relieved(pipe)
   }
 
   remove(pipe: Pipe): void {
     this.#pipes.delete(pipe)
+    this.#ready.leave(pipe)
+    this.#waiting.leave(pipe)
   }
 
   relieved(pipe: Pipe): void {

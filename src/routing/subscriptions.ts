@@ -3,6 +3,7 @@
 // Budget of match(), paid for every message published: no allocation, no hashing, one load and one test per peer.
 
 import type { Bytes } from "../bytes.ts"
+import { Register } from "../register.ts"
 import { NONE, PrefixTrie, ROOT } from "./prefix-trie.ts"
 
 /** What an `add` did: the topic's first peer, one more peer, or nothing because the peer had it. */
@@ -49,7 +50,7 @@ class Member<P> {
 /** Which peers want which topics, by any object that stands for a peer. */
 export class Subscriptions<P extends object> {
   readonly #trie = new PrefixTrie<Member<P>[]>()
-  readonly #members = new Map<P, Member<P>>()
+  readonly #members = new Register<P, Member<P>>()
   readonly #leavers: Member<P>[] = []
   #size = 0
   #age = 0

@@ -421,7 +421,10 @@ export class Session implements StreamHandler, Link {
 
   /** The connection is over. What it has brought and nobody has read yet may still have to be opened. */
   #disposeIfRead(): void {
-    if (this.#deaf || !this.#stalled || this.#engine.idle) this.#engine.dispose()
+    if (!this.#deaf && this.#stalled && !this.#engine.idle) return
+    this.#engine.dispose()
+    // Messages may wait in the pipe for long; the connection that they came through need not wait with them.
+    if (this.#pipe?.link === this) this.#pipe.link = undefined
   }
 
   #read(): void {

@@ -8,6 +8,7 @@ import type { BalanceStrategy, ByKey, ResolvedOptions } from "../options.ts"
 import type { Budget } from "../pipe/budget.ts"
 import type { Pipe } from "../pipe/pipe.ts"
 import { type Marks, MessageQueue } from "../pipe/queue.ts"
+import { Register } from "../register.ts"
 import type { Balancer } from "../routing/balancer.ts"
 import { KeyedBalancer } from "../routing/by-key.ts"
 import { LeastLoaded } from "../routing/least-loaded.ts"
@@ -28,11 +29,11 @@ export interface DistributionSetup {
 export class Distribution {
   readonly #balancer: Balancer
   readonly #backlog: MessageQueue
-  readonly #waiting = new Set<Pipe>()
+  readonly #waiting = new Register<Pipe, Pipe>()
   readonly #probes = new WeakSet<Message>()
   readonly #setup: DistributionSetup
   readonly #conflate: boolean
-  readonly #peers = new Set<Pipe>()
+  readonly #peers = new Register<Pipe, Pipe>()
   /** Taking a message out makes room, and room may bring the next: it must not overtake. */
   #dealing = false
 
@@ -51,7 +52,7 @@ export class Distribution {
   /** An endpoint was connected; its peer may come later. */
   added(pipe: Pipe): void {
     if (this.#setup.options.immediate) return
-    this.#waiting.add(pipe)
+    this.#waiting.set(pipe, pipe)
     this.#balancer.add(pipe)
   }
 
@@ -59,7 +60,7 @@ export class Distribution {
   joined(pipe: Pipe): void {
     if (this.#setup.options.probeRouter) this.#probe(pipe)
     this.#waiting.delete(pipe)
-    this.#peers.add(pipe)
+    this.#peers.set(pipe, pipe)
     this.#balancer.add(pipe)
     this.#deal()
   }

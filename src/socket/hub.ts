@@ -314,6 +314,7 @@ export class Hub implements SocketHost, PipeOwner {
       this.#spread()
     }
     if (joined || pipe.connecting) this.#pattern.left(pipe)
+    pipe.inbound.leaveBehind()
     const lost = pipe.outbound.drain().length
     if (lost > 0) this.dropped("peer-left", lost, pipe)
     this.outbox?.forget(pipe)

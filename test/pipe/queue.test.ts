@@ -137,6 +137,27 @@ describe("a queue of messages", () => {
     expect(waiting.shift()).toBe(newer)
   })
 
+  it("charges what is kept of a peer that left, until its last message is read", () => {
+    const budget = new Budget(3000)
+    const waiting = queue({}, budget)
+    waiting.leaveBehind()
+    expect(budget.leftBehind).toBe(0)
+    waiting.push(message(100))
+    waiting.push(message(100))
+    waiting.leaveBehind()
+    waiting.leaveBehind()
+    expect([waiting.bytes, budget.bytes, budget.leftBehind]).toEqual([2376, 2376, 2376])
+    // What has arrived, and was not looked at before it left.
+    waiting.push(message(1000))
+    expect([budget.leftBehind, budget.clogged]).toEqual([3440, true])
+    waiting.shift()
+    expect([budget.leftBehind, budget.clogged]).toEqual([3276, true])
+    waiting.shift()
+    expect([budget.leftBehind, budget.clogged]).toEqual([1064, false])
+    waiting.shift()
+    expect([waiting.bytes, budget.bytes, budget.leftBehind]).toEqual([0, 0, 0])
+  })
+
   it("drains to a list, oldest first, and is usable afterwards", () => {
     const budget = new Budget(UNLIMITED)
     const waiting = queue({}, budget)

@@ -25,6 +25,36 @@ describe("a rotation", () => {
     expect(rotation.head()).toBe(pipe)
   })
 
+  it("keeps nobody who has left, and the order of the others", () => {
+    const rotation = new Rotation(WRITE_TURN)
+    const pipes = Array.from({ length: 1000 }, () => testPipe())
+    for (const pipe of pipes) rotation.enter(pipe)
+    const stay = pipes.filter((_, i) => i % 100 === 7)
+    for (const pipe of pipes) if (!stay.includes(pipe)) rotation.leave(pipe)
+    expect([...rotation.pipes()].length).toBeLessThan(100)
+    const turns = [...stay, ...stay].map(() => {
+      for (let head = rotation.head(); head !== undefined && !stay.includes(head); head = rotation.head()) {
+        rotation.retire()
+      }
+      const head = rotation.head()
+      rotation.advance()
+      return pipes.indexOf(head as Pipe)
+    })
+    expect(turns).toEqual([...stay, ...stay].map((pipe) => pipes.indexOf(pipe)))
+    expect([...rotation.pipes()]).toHaveLength(stay.length)
+  })
+
+  it("leaves out those who come and go although nobody ever asks whose turn it is", () => {
+    const rotation = new Rotation(WRITE_TURN)
+    for (let i = 0; i < 10_000; i++) {
+      const pipe = testPipe()
+      rotation.enter(pipe)
+      rotation.leave(pipe)
+      rotation.leave(pipe)
+    }
+    expect([...rotation.pipes()].length).toBeLessThan(100)
+  })
+
   it("forgets who retires, until it enters again, at the end", () => {
     const rotation = new Rotation(READ_TURN)
     const [one, two] = [testPipe(), testPipe()]

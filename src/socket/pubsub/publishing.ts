@@ -6,6 +6,7 @@ import { nextTurn } from "../../clock.ts"
 import { ProtocolError } from "../../errors.ts"
 import type { Frame, Message } from "../../message.ts"
 import type { Pipe } from "../../pipe/pipe.ts"
+import { Register } from "../../register.ts"
 import { type Addition, type GoneListener, type Removal, Subscriptions } from "../../routing/subscriptions.ts"
 import type { Hub } from "../hub.ts"
 import { ACCEPTED, ACCEPTED_RESTING, ACCEPTED_SLOWLY, NOBODY, type Verdict } from "../outbox.ts"
@@ -25,7 +26,7 @@ export class Publishing {
   /** The list of those who match, for the next message. */
   #free: Pipe[] | undefined
   /** Turns that subscribers were waited for, those that were earned and not taken included. */
-  readonly #rests = new Map<Pipe, number>()
+  readonly #rests = new Register<Pipe, number>()
   /** A slice of what those who left had is swept in the next turn. */
   #sweeping = false
   readonly #waits: boolean
