@@ -6,6 +6,7 @@
 import type { Frame } from "brokerless"
 import { digest } from "./digest.ts"
 import { HeldBack } from "./held-back.ts"
+import { Interest } from "./interest.ts"
 import type { FeedUpdate } from "./subscriber-options.ts"
 import type { Update } from "./update.ts"
 
@@ -53,6 +54,7 @@ export interface ReplicaCounts {
   gaps: number
   lost: number
   refused: number
+  snapshots: number
 }
 
 export class Replica<T> {
@@ -64,11 +66,18 @@ export class Replica<T> {
     gaps: 0,
     lost: 0,
     refused: 0,
+    snapshots: 0,
   }
   /** Every update up to this one is here. */
   position = 0
+  /** What topics are wanted. */
+  interest: Interest | undefined
   /** Whether the state of this epoch is here; until then updates wait. */
   complete = false
+  /** Prefixes that were wanted later, whose state is not here. */
+  unknown: Interest | undefined
+  /** What a snapshot of them must not be older than: from there on changes are followed without it. */
+  floor = 0
   /** Topics with a value. */
   living = 0
   readonly #options: ReplicaOptions<T>
@@ -83,6 +92,11 @@ export class Replica<T> {
   constructor(options: ReplicaOptions<T>) {
     this.#options = options
     this.#held = new HeldBack(options.maxHeld, options.maxHeldBytes, options.conflate)
+  }
+
+  /** Whether the state of everything that is wanted is here. */
+  get isWhole(): boolean {
+    return this.complete && this.unknown === undefined
   }
 
   /** Updates that wait for what comes before them. */
@@ -112,6 +126,19 @@ export class Replica<T> {
     }
   }
 
+  /** Other topics are wanted. What is known of those that are not is forgotten, without a word. */
+  want(interest: Interest | undefined): void {
+    const old = this.interest
+    this.interest = interest
+    this.#forgetUnwanted()
+    if (!this.complete) return
+    const added = interest?.prefixes.filter((prefix) => !(old?.matches(prefix) ?? false)) ?? []
+    const left = this.unknown?.prefixes.filter((prefix) => interest?.matches(prefix) ?? false) ?? []
+    if (added.length > 0) this.floor = this.position
+    const unknown = [...left, ...added]
+    this.unknown = unknown.length === 0 ? undefined : new Interest(unknown)
+  }
+
   /** Another numbering begins. What is known stays until a snapshot has replaced it. */
   begin(epochName: string): void {
     this.#epoch++
@@ -119,6 +146,7 @@ export class Replica<T> {
     this.#forgetDeleted(Number.POSITIVE_INFINITY)
     this.#held.clear()
     this.complete = false
+    this.unknown = undefined
     this.position = 0
   }
 
@@ -202,7 +230,11 @@ export class Replica<T> {
    *
    * @returns how many were
    */
-  finishSnapshot(sequence: number, covers: (topic: string) => boolean, ofEverything: boolean): number {
+  finishSnapshot(
+    sequence: number,
+    covers: (topic: string) => boolean,
+    scope: "everything" | "topics" | "unknown",
+  ): number {
     let deleted = 0
     for (const known of this.#topics.values()) {
       if (known.snapshot === this.#snapshots || known.deleted || !covers(known.topic)) continue
@@ -212,7 +244,9 @@ export class Replica<T> {
       this.#options.deliver(this.#asUpdate(known, "snapshot"))
       deleted++
     }
-    if (ofEverything) {
+    this.counts.snapshots++
+    if (scope !== "topics") this.unknown = undefined
+    if (scope === "everything") {
       this.complete = true
       this.#advance(Math.max(sequence, this.position))
     }
@@ -220,15 +254,15 @@ export class Replica<T> {
     return deleted
   }
 
-  /** What is no longer wanted is forgotten, without a word. */
-  forget(wanted: (topic: string) => boolean): void {
+  #forgetUnwanted(): void {
+    const isWanted = (topic: string): boolean => this.interest?.matches(topic) ?? false
     for (const known of this.#topics.values()) {
-      if (wanted(known.topic)) continue
+      if (isWanted(known.topic)) continue
       this.#topics.delete(known.topic)
       this.#deleted.delete(known)
       if (!known.deleted) this.living--
     }
-    for (const topic of this.#held.topics()) if (!wanted(topic)) this.#held.drop(topic)
+    for (const topic of this.#held.topics()) if (!isWanted(topic)) this.#held.drop(topic)
   }
 
   #current(topic: string): Known<T> | undefined {
