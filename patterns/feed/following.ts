@@ -3,7 +3,7 @@
 
 import { type Message, ProtocolError } from "brokerless"
 import type { Emitter } from "../emitter.ts"
-import { decodeHeartbeat } from "./heartbeat.ts"
+import { decodeHeartbeat, isForAnother } from "./heartbeat.ts"
 import type { Interest } from "./interest.ts"
 import type { Replica } from "./replica.ts"
 import type { Source } from "./source.ts"
@@ -78,17 +78,6 @@ export class Following<T> {
     if (replica.gaps.size > 0) wake(this.#patience)
   }
 
-  /** @returns whether the source may be of this epoch */
-  enter(source: Source, epoch: Buffer): boolean {
-    if (source.epoch?.equals(epoch)) return true
-    if (!source.enter(epoch)) return false
-    const carried = source.carries
-    source.carries = this.#epoch?.equals(epoch) ?? false
-    this.#choose()
-    if (carried && !source.carries) this.#announceFailover(source)
-    return true
-  }
-
   /** A source is no longer heard. */
   abandon(source: Source): void {
     if (!source.fresh) return
@@ -110,22 +99,23 @@ export class Following<T> {
       invalid(source.name, new ProtocolError("A message of the feed is malformed"))
       return
     }
-    const isKnown = source.epoch !== undefined && isOfEpoch(message, source.epoch)
-    if (!isKnown && !this.enter(source, epochOf(message))) return
+    if (source.epoch === undefined || !isOfEpoch(message, source.epoch)) this.#enter(source, epochOf(message))
+    // What was on its way when other topics came to be wanted was not counted for these.
+    if (!this.#interest?.matches(update.topic)) return
     source.count()
     if (source.carries && !replica.offer(update)) source.loseTrack()
   }
 
   #takeHeartbeat(source: Source, message: Message): void {
     const { invalid, replica } = this.#options
-    const interest = this.#interest
-    if (interest === undefined) return
-    const beat = decodeHeartbeat(message, interest.id)
+    // As with updates, what was on its way for other topics proves nothing of these.
+    if (this.#interest === undefined || isForAnother(message, this.#interest.id)) return
+    const beat = decodeHeartbeat(message)
     if (beat === undefined) {
       invalid(source.name, new ProtocolError("A heartbeat of the feed is malformed"))
       return
     }
-    if (!(source.epoch?.equals(beat.epoch) ?? false) && !this.enter(source, beat.epoch)) return
+    if (!source.epoch?.equals(beat.epoch)) this.#enter(source, beat.epoch)
     if (beat.sequence < source.sequence) {
       // Its epoch has a name, and it has begun it again.
       source.lagging = true
@@ -144,6 +134,15 @@ export class Following<T> {
     const { replica, wake } = this.#options
     if (!replica.isWhole) wake(0)
     else if (replica.position < sequence && fresh) wake(this.#patience)
+  }
+
+  /** A source says that it is of another epoch. Only its messages do: answers of one that began again overtake them. */
+  #enter(source: Source, epoch: Buffer): void {
+    source.enter(epoch)
+    const carried = source.carries
+    source.carries = this.#epoch?.equals(epoch) ?? false
+    this.#choose()
+    if (carried && !source.carries) this.#announceFailover(source)
   }
 
   /** What one source lost may be on its way from another. */
@@ -166,6 +165,8 @@ export class Following<T> {
     for (const source of sources) {
       source.carries = source.epoch?.equals(epoch) ?? false
       source.lagging = false
+      // What came before is not kept.
+      source.loseTrack()
     }
     replica.begin(epoch.toString("hex"))
     moot()

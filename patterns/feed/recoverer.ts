@@ -23,8 +23,6 @@ export interface RecovererOptions<T> {
   readonly signal: AbortSignal
   /** Resolves when what is recovered can be handed out. */
   readonly room: () => Promise<void>
-  /** An answer shows that a source has begun another epoch. */
-  readonly entered: (source: Source, epoch: Buffer) => void
 }
 
 export class Recoverer<T> {
@@ -134,11 +132,8 @@ export class Recoverer<T> {
     const retrieval = new Retrieval(replica, task)
     for await (const part of client.fetch(task.question, task.interest, { timeout, signal })) {
       if (signal.aborted) return true
-      if (!(source.epoch?.equals(part.answer.epoch) ?? false)) {
-        this.#options.entered(source, part.answer.epoch)
-        return signal.aborted
-      }
-      if (!retrieval.take(part)) return false
+      // One that has begun another epoch will say so to whoever hears it; until then its answers are of no use.
+      if (!source.epoch?.equals(part.answer.epoch) || !retrieval.take(part)) return false
       await room()
       if (signal.aborted) return true
     }

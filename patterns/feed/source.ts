@@ -3,9 +3,6 @@
 
 import type { Heartbeat } from "./heartbeat.ts"
 
-/** Epochs that a source has left are remembered, so that what is late does not bring them back. */
-const RETIRED = 16
-
 /** A range of feed sequences of which everything has arrived. */
 export interface Proof {
   readonly from: number
@@ -25,7 +22,6 @@ export class Source {
   lagging = false
   /** The feed sequence of its last heartbeat. */
   sequence = 0
-  #retired: string[] = []
   #last: Heartbeat | undefined
   #received = 0
 
@@ -33,15 +29,12 @@ export class Source {
     this.name = name
   }
 
-  /** @returns whether it may be of this epoch now */
-  enter(epoch: Buffer): boolean {
-    if (this.#retired.includes(epoch.toString("latin1"))) return false
-    if (this.epoch !== undefined) this.#retired = [this.epoch.toString("latin1"), ...this.#retired].slice(0, RETIRED)
+  /** It is of another epoch. */
+  enter(epoch: Buffer): void {
     this.epoch = epoch
     this.sequence = 0
     this.lagging = false
     this.loseTrack()
-    return true
   }
 
   /** An update arrived. */

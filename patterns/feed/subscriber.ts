@@ -90,7 +90,6 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
       newestOnly: settled.conflate,
       signal: this.#closed.signal,
       room: () => this.#untilRoom(),
-      entered: (source, epoch) => this.#following.enter(source, epoch),
     })
     this.#following = new Following<T>({
       replica: this.#replica,
