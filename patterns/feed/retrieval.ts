@@ -82,7 +82,8 @@ export class Retrieval<T> {
     const updates = everything ? all : all.filter(({ topic }) => covers(topic))
     if (answer.kind === "changes") {
       if (question.kind !== "changes") throw new ProtocolError("The publisher answered with changes of nothing")
-      this.updates += replica.takeChanges(updates, answer.through, everything)
+      // A part may lack updates that newer ones in a later part have replaced: nothing is promised before the last.
+      this.updates += replica.takeChanges(updates, everything && !answer.more ? answer.through : undefined)
       return true
     }
     // A replica that lags behind ours has nothing to tell.
