@@ -1,6 +1,7 @@
 // How a publisher answers those who missed something: from its history if it reaches back far enough, else with a
 // snapshot. An answer is the work of a moment, so it is of one state of the feed.
 
+import { randomInt } from "node:crypto"
 import { Interest } from "./interest.ts"
 import type { Entry, Ledger } from "./ledger.ts"
 import { ANSWER_SIZE, type Answer, decodeQuestion, encodeAnswer, type Question, type Refusal } from "./recovery.ts"
@@ -39,7 +40,8 @@ export class RecoveryService {
   readonly #most: number
   readonly #answerSize: number
   readonly #snapshots = new Map<number, Snapshot>()
-  #ids = 0
+  /** Begins anywhere, because a publisher that takes the place of another must not seem to go on with its snapshots. */
+  #ids = randomInt(2 ** 47)
 
   /** `limited` is called when there are too many snapshots on their way. */
   constructor(
