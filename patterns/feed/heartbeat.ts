@@ -39,13 +39,17 @@ export function encodeHeartbeat(interest: Buffer, beat: Heartbeat): [Buffer, Buf
   return [first, body]
 }
 
-/** The heartbeat that a message is, or nothing if it is malformed or for another interest. */
-export function decodeHeartbeat(message: readonly Buffer[], interest: Buffer): Heartbeat | undefined {
+/** Whether a message is a heartbeat, right or wrong, for another interest than this one. */
+export function isForAnother([first]: readonly Buffer[], interest: Buffer): boolean {
+  return first?.[0] === PREFIX_OCTET && !first.subarray(1, 1 + INTEREST_ID_SIZE).equals(interest)
+}
+
+/** The heartbeat that a message is, or nothing if it is malformed. */
+export function decodeHeartbeat(message: readonly Buffer[]): Heartbeat | undefined {
   const [first, body] = message
   if (message.length !== 2 || first === undefined || body === undefined) return undefined
   if (first.length !== 1 + INTEREST_ID_SIZE + 8 || first[0] !== PREFIX_OCTET) return undefined
   if (body.length !== SIZE || body[0] !== KIND) return undefined
-  if (first.compare(interest, 0, INTEREST_ID_SIZE, 1, 1 + INTEREST_ID_SIZE) !== 0) return undefined
   const sequence = readUint64(body, 17)
   const count = readUint64(body, 25)
   const registration = readUint64(body, 33)

@@ -60,6 +60,14 @@ export class Interest {
     }
     return false
   }
+
+  /** Prefixes of the topics that match both. */
+  inCommon(other: Interest): string[] {
+    return [
+      ...this.prefixes.filter((prefix) => other.matches(prefix)),
+      ...other.prefixes.filter((p) => this.matches(p)),
+    ]
+  }
 }
 
 /** Sorted by octets, without those that begin with another one. */

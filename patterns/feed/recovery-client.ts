@@ -3,12 +3,12 @@
 
 import { ProtocolError, Request, type Security, UnreachableError } from "brokerless"
 import type { Interest } from "./interest.ts"
-import { type Answer, decodeAnswer, encodeQuestion, type Question } from "./recovery.ts"
+import { decodeAnswer, encodeQuestion, followUp, type Given, type Question } from "./recovery.ts"
 import { type Update, unpack } from "./update.ts"
 
 /** A part of what was asked for. */
 export interface Part {
-  readonly answer: Exclude<Answer, { kind: "refused" }>
+  readonly answer: Given
   readonly updates: readonly Update[]
 }
 
@@ -37,7 +37,7 @@ export class RecoveryClient {
     while (next !== undefined) {
       const part: Part = await this.#ask(next, interest, patience)
       const last: Question = next
-      next = followUp(part, last)
+      next = followUp(part.answer, last)
       if (next !== undefined && !advances(last, next)) throw new ProtocolError("The publisher's answers go in a circle")
       yield part
     }
@@ -56,15 +56,6 @@ export class RecoveryClient {
     if (answer === undefined || updates === undefined) throw new ProtocolError("The publisher's answer is malformed")
     return { answer, updates }
   }
-}
-
-/** What is left to ask. */
-function followUp({ answer }: Part, last: Question): Question | undefined {
-  if (!answer.more) return undefined
-  const { epoch } = answer
-  if (answer.kind === "snapshot") return { kind: "more", epoch, snapshot: answer.snapshot, offset: answer.offset }
-  const newestOnly = last.kind === "changes" && last.newestOnly
-  return { kind: "changes", epoch, since: answer.through, newestOnly }
 }
 
 function advances(last: Question, next: Question): boolean {

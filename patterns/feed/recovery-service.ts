@@ -1,6 +1,7 @@
 // How a publisher answers those who missed something: from its history if it reaches back far enough, else with a
 // snapshot. An answer is the work of a moment, so it is of one state of the feed.
 
+import { randomInt } from "node:crypto"
 import { Interest } from "./interest.ts"
 import type { Entry, Ledger } from "./ledger.ts"
 import { ANSWER_SIZE, type Answer, decodeQuestion, encodeAnswer, type Question, type Refusal } from "./recovery.ts"
@@ -37,15 +38,24 @@ export class RecoveryService {
   readonly #ledger: Ledger
   readonly #epoch: () => Buffer
   readonly #most: number
+  readonly #answerSize: number
   readonly #snapshots = new Map<number, Snapshot>()
-  #ids = 0
+  /** Begins anywhere, because a publisher that takes the place of another must not seem to go on with its snapshots. */
+  #ids = randomInt(2 ** 47)
 
   /** `limited` is called when there are too many snapshots on their way. */
-  constructor(ledger: Ledger, epoch: () => Buffer, mostSnapshots: number, limited: () => void) {
+  constructor(
+    ledger: Ledger,
+    epoch: () => Buffer,
+    mostSnapshots: number,
+    limited: () => void,
+    answerSize: number = ANSWER_SIZE,
+  ) {
     this.#ledger = ledger
     this.#limited = limited
     this.#epoch = epoch
     this.#most = mostSnapshots
+    this.#answerSize = answerSize
   }
 
   /** The answer to a message, whatever it says. */
@@ -80,7 +90,7 @@ export class RecoveryService {
     let looked = 0
     let through = since
     for (const entry of this.#ledger.since(since)) {
-      if (looked++ === LOOKED_AT || size >= ANSWER_SIZE) return this.#changes(entries, through, true)
+      if (looked++ === LOOKED_AT || size >= this.#answerSize) return this.#changes(entries, through, true)
       through = entry.feedSequence
       if ((newestOnly && entry.owner.last !== entry) || !interest.matches(entry.topic)) continue
       entries.push(entry)
@@ -107,7 +117,7 @@ export class RecoveryService {
     const { sequence } = this.#ledger
     const snapshot = { id: ++this.#ids, list, sequence, entries, taken: now, used: now }
     // A small one is answered at once, and need not be kept.
-    if (endOf(entries, 0) < entries.length) {
+    if (this.#endOf(entries, 0) < entries.length) {
       if (this.#snapshots.size >= this.#most) return this.#refuse("busy")
       this.#snapshots.set(snapshot.id, snapshot)
     }
@@ -124,7 +134,7 @@ export class RecoveryService {
   }
 
   #part({ id, sequence, entries }: Snapshot, from: number): Buffer[] {
-    const offset = endOf(entries, from)
+    const offset = this.#endOf(entries, from)
     const more = offset < entries.length
     if (!more) this.counts.snapshots++
     const answer: Answer = { kind: "snapshot", epoch: this.#epoch(), sequence, snapshot: id, offset, more }
@@ -136,15 +146,15 @@ export class RecoveryService {
     if (reason === "busy") this.#limited()
     return [encodeAnswer({ kind: "refused", reason })]
   }
-}
 
-/** How far one answer goes. */
-function endOf(entries: readonly Entry[], from: number): number {
-  let size = 0
-  let at = from
-  while (at < entries.length && size < ANSWER_SIZE) {
-    const entry = entries[at++] as Entry
-    size += packedSize(entry.owner.frame.length, entry)
+  /** How far one answer goes. */
+  #endOf(entries: readonly Entry[], from: number): number {
+    let size = 0
+    let at = from
+    while (at < entries.length && size < this.#answerSize) {
+      const entry = entries[at++] as Entry
+      size += packedSize(entry.owner.frame.length, entry)
+    }
+    return at
   }
-  return at
 }

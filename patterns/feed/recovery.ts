@@ -30,6 +30,9 @@ export type Answer =
   /** Malformed question, a snapshot that is no longer kept, or too many snapshots at once. */
   | { readonly kind: "refused"; readonly reason: Refusal }
 
+/** An answer that is no refusal. */
+export type Given = Exclude<Answer, { kind: "refused" }>
+
 const REFUSALS = ["malformed", "gone", "busy"] as const
 
 /** Why a question was refused. */
@@ -88,6 +91,15 @@ export function decodeAnswer(octets: Buffer): Answer | undefined {
     return { kind: "snapshot", epoch, sequence: first, snapshot: second, offset: third, more: flag }
   }
   return undefined
+}
+
+/** What is left to ask after an answer. */
+export function followUp(answer: Given, last: Question): Question | undefined {
+  if (!answer.more) return undefined
+  const { epoch } = answer
+  if (answer.kind === "snapshot") return { kind: "more", epoch, snapshot: answer.snapshot, offset: answer.offset }
+  const newestOnly = last.kind === "changes" && last.newestOnly
+  return { kind: "changes", epoch, since: answer.through, newestOnly }
 }
 
 function header(kind: number, flag: boolean, epoch: Buffer, ...numbers: readonly number[]): Buffer {

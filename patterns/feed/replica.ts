@@ -6,8 +6,12 @@
 import type { Frame } from "brokerless"
 import { digest } from "./digest.ts"
 import { HeldBack } from "./held-back.ts"
+import { Interest } from "./interest.ts"
 import type { FeedUpdate } from "./subscriber-options.ts"
 import type { Update } from "./update.ts"
+
+/** Deletions that are remembered, besides those that something older might undo. */
+const REMEMBERED = 10_000
 
 /** How an update came. */
 type Origin = FeedUpdate<unknown>["recovered"]
@@ -19,7 +23,7 @@ interface Known<T> {
   feedSequence: number
   /** In which epoch, counted from the first one that this subscriber followed. */
   epoch: number
-  /** A deletion is remembered until the position is behind it, so that nothing older brings the topic back. */
+  /** A deletion is remembered, so that nothing older brings the topic back, and for the number that it has. */
   deleted: boolean
   /** The value did not decode. */
   broken: boolean
@@ -53,6 +57,7 @@ export interface ReplicaCounts {
   gaps: number
   lost: number
   refused: number
+  snapshots: number
 }
 
 export class Replica<T> {
@@ -64,17 +69,24 @@ export class Replica<T> {
     gaps: 0,
     lost: 0,
     refused: 0,
+    snapshots: 0,
   }
   /** Every update up to this one is here. */
   position = 0
+  /** What topics are wanted. */
+  interest: Interest | undefined
   /** Whether the state of this epoch is here; until then updates wait. */
   complete = false
+  /** Prefixes that were wanted later, whose state is not here. */
+  unknown: Interest | undefined
+  /** What a snapshot of them must not be older than: from there on changes are followed without it. */
+  floor = 0
   /** Topics with a value. */
   living = 0
   readonly #options: ReplicaOptions<T>
   readonly #topics = new Map<string, Known<T>>()
   readonly #held: HeldBack
-  /** Deletions that are remembered. */
+  /** Deletions that are remembered, the oldest first. */
   readonly #deleted = new Set<Known<T>>()
   #epoch = 0
   #epochName = ""
@@ -83,6 +95,11 @@ export class Replica<T> {
   constructor(options: ReplicaOptions<T>) {
     this.#options = options
     this.#held = new HeldBack(options.maxHeld, options.maxHeldBytes, options.conflate)
+  }
+
+  /** Whether the state of everything that is wanted is here. */
+  get isWhole(): boolean {
+    return this.complete && this.unknown === undefined
   }
 
   /** Updates that wait for what comes before them. */
@@ -112,13 +129,28 @@ export class Replica<T> {
     }
   }
 
+  /** Other topics are wanted. What is known of those that are not is forgotten, without a word. */
+  want(interest: Interest | undefined): void {
+    const old = this.interest
+    this.interest = interest
+    this.#forgetUnwanted()
+    if (!this.complete) return
+    const added = interest?.prefixes.filter((prefix) => !(old?.matches(prefix) ?? false)) ?? []
+    const left = interest === undefined ? [] : (this.unknown?.inCommon(interest) ?? [])
+    if (added.length > 0) this.floor = this.position
+    const unknown = [...left, ...added]
+    this.unknown = unknown.length === 0 ? undefined : new Interest(unknown)
+  }
+
   /** Another numbering begins. What is known stays until a snapshot has replaced it. */
   begin(epochName: string): void {
     this.#epoch++
     this.#epochName = epochName
-    this.#forgetDeleted(Number.POSITIVE_INFINITY)
+    for (const known of this.#deleted) this.#topics.delete(known.topic)
+    this.#deleted.clear()
     this.#held.clear()
     this.complete = false
+    this.unknown = undefined
     this.position = 0
   }
 
@@ -131,12 +163,12 @@ export class Replica<T> {
     if (!this.complete) return this.#hold(update, undefined)
     if (!this.#hasRoomFor(update.topic)) return this.#refuse()
     const known = this.#current(update.topic)
-    if (update.feedSequence <= this.position || update.feedSequence <= (known?.feedSequence ?? 0)) {
+    if (update.feedSequence <= this.#settled(known)) {
       this.counts.doubles++
       return true
     }
     if (this.#options.conflate || this.#follows(known, update)) {
-      this.#apply(update, false)
+      this.#apply(update, false, this.#skipped(known, update))
       if (this.#held.has(update.topic)) this.#release(update.topic)
       return true
     }
@@ -145,27 +177,31 @@ export class Replica<T> {
 
   /** Everything from `from` (excluded) to `to` has been offered: proven by somebody who counted. */
   prove(from: number, to: number): void {
-    if (this.complete && this.position >= from && to > this.position) this.#advance(to)
+    if (!this.complete || this.position < from || to <= this.position) return
+    // What is held back has been offered, but is not here.
+    let position = to
+    for (const behind of this.gaps.values()) position = Math.min(position, behind)
+    this.#advance(position)
   }
 
   /**
-   * Changes from a history: of everything behind the position, or of some topics only.
+   * Changes from a history.
    *
+   * @param through - up to where nothing is missing any more, if they are the last of everything behind the position
    * @returns how many were new
    */
-  takeChanges(updates: readonly Update[], through: number, ofEverything: boolean): number {
+  takeChanges(updates: readonly Update[], through: number | undefined): number {
     let taken = 0
     for (const update of updates) {
       const known = this.#current(update.topic)
-      if (update.feedSequence <= this.position || update.feedSequence <= (known?.feedSequence ?? 0)) {
+      if (update.feedSequence <= this.#settled(known)) {
         this.counts.doubles++
         continue
       }
-      if (!this.#options.conflate && !this.#follows(known, update)) this.#countLost(known, update)
-      this.#apply(update, "history")
+      this.#apply(update, "history", this.#skipped(known, update))
       taken++
     }
-    if (ofEverything && through > this.position) this.#advance(through)
+    if (through !== undefined && through > this.position) this.#advance(through)
     for (const topic of this.#held.topics()) this.#release(topic)
     return taken
   }
@@ -182,17 +218,20 @@ export class Replica<T> {
   takeSnapshotPart(updates: readonly Update[], ofNew: boolean): number {
     let taken = 0
     for (const update of updates) {
-      const known = this.#topics.get(update.topic)
-      const older = known?.epoch === this.#epoch ? known.feedSequence : 0
-      if (known !== undefined) known.snapshot = this.#snapshots
-      if (update.feedSequence <= older) continue
-      const isOld = known?.epoch === this.#epoch || (this.complete && !ofNew)
-      if (isOld && !this.#options.conflate) this.#countLost(known, update)
-      if (this.#isUnchanged(known, update)) this.#renumber(known, update)
-      else {
-        this.#apply(update, "snapshot")
-        taken++
+      const { topic } = update
+      const known = this.#topics.get(topic)
+      const current = this.#current(topic)
+      if (update.feedSequence > (current?.feedSequence ?? 0)) {
+        const isOld = current !== undefined || (this.complete && !ofNew)
+        const skipped = isOld ? this.#skipped(current, update) : 0
+        if (this.#isUnchanged(known, update)) this.#renumber(known, update)
+        else {
+          this.#apply(update, "snapshot", skipped)
+          taken++
+        }
       }
+      const marked = this.#topics.get(topic)
+      if (marked !== undefined) marked.snapshot = this.#snapshots
     }
     return taken
   }
@@ -202,7 +241,11 @@ export class Replica<T> {
    *
    * @returns how many were
    */
-  finishSnapshot(sequence: number, covers: (topic: string) => boolean, ofEverything: boolean): number {
+  finishSnapshot(
+    sequence: number,
+    covers: (topic: string) => boolean,
+    scope: "everything" | "topics" | "unknown",
+  ): number {
     let deleted = 0
     for (const known of this.#topics.values()) {
       if (known.snapshot === this.#snapshots || known.deleted || !covers(known.topic)) continue
@@ -210,9 +253,13 @@ export class Replica<T> {
       this.#bury(known, sequence)
       this.counts.fromSnapshots++
       this.#options.deliver(this.#asUpdate(known, "snapshot"))
+      // The deletion has a number of its own, behind that of the last value that is known.
+      known.sequence++
       deleted++
     }
-    if (ofEverything) {
+    this.counts.snapshots++
+    if (scope !== "topics") this.unknown = undefined
+    if (scope === "everything") {
       this.complete = true
       this.#advance(Math.max(sequence, this.position))
     }
@@ -220,15 +267,15 @@ export class Replica<T> {
     return deleted
   }
 
-  /** What is no longer wanted is forgotten, without a word. */
-  forget(wanted: (topic: string) => boolean): void {
+  #forgetUnwanted(): void {
+    const isWanted = (topic: string): boolean => this.interest?.matches(topic) ?? false
     for (const known of this.#topics.values()) {
-      if (wanted(known.topic)) continue
+      if (isWanted(known.topic)) continue
       this.#topics.delete(known.topic)
       this.#deleted.delete(known)
       if (!known.deleted) this.living--
     }
-    for (const topic of this.#held.topics()) if (!wanted(topic)) this.#held.drop(topic)
+    for (const topic of this.#held.topics()) if (!isWanted(topic)) this.#held.drop(topic)
   }
 
   #current(topic: string): Known<T> | undefined {
@@ -236,12 +283,25 @@ export class Replica<T> {
     return known?.epoch === this.#epoch ? known : undefined
   }
 
+  /** Up to where nothing of this topic is missing. */
+  #settled(known: Known<T> | undefined): number {
+    if (known !== undefined && !known.deleted) return known.feedSequence
+    return Math.max(this.position, known?.feedSequence ?? 0)
+  }
+
   /** Whether nothing of this topic is missing between what is known and this update. */
-  #follows(known: Known<T> | undefined, update: Update): boolean {
-    if (known === undefined) return update.previous <= this.position
-    if (update.previous === known.feedSequence) return true
-    // The publisher has forgotten the deletion that we still remember.
-    return known.deleted && update.previous === 0
+  #follows(known: Known<T> | undefined, { previous }: Update): boolean {
+    const settled = this.#settled(known)
+    // A value that is not the one before this update has been deleted since.
+    return known === undefined || known.deleted ? previous <= settled : previous === settled
+  }
+
+  /** How many updates of this topic are missing between what is known and this update, as far as numbers tell. */
+  #skipped(known: Known<T> | undefined, update: Update): number {
+    if (update.previous === (known?.feedSequence ?? 0)) return 0
+    // After a deletion that the publisher has forgotten it begins with 1 again; then nobody knows how many there were.
+    if (known !== undefined) return Math.max(0, update.sequence - known.sequence - 1)
+    return Math.max(0, Math.min(update.sequence - 1, update.previous - this.position))
   }
 
   #hold(update: Update, known: Known<T> | undefined): boolean {
@@ -266,7 +326,7 @@ export class Replica<T> {
     let taken = 0
     for (const update of this.#held.of(topic)) {
       const known = this.#current(topic)
-      const isDouble = update.feedSequence <= this.position || update.feedSequence <= (known?.feedSequence ?? 0)
+      const isDouble = update.feedSequence <= this.#settled(known)
       if (!isDouble && !this.#options.conflate && !this.#follows(known, update) && this.#hasRoomFor(topic)) {
         this.#held.dropFirst(topic, taken)
         this.#noteGap(update, known)
@@ -274,13 +334,14 @@ export class Replica<T> {
       }
       taken++
       if (isDouble) this.counts.doubles++
-      else this.#apply(update, false)
+      else this.#apply(update, false, this.#skipped(known, update))
     }
     this.#held.drop(topic)
   }
 
   #hasRoomFor(topic: string): boolean {
-    return this.#topics.size < this.#options.maxTopics || this.#topics.has(topic)
+    if (this.#topics.size < this.#options.maxTopics || this.#topics.has(topic)) return true
+    return this.#forgetDeleted(this.#deleted.size - 1) > 0
   }
 
   #refuse(): true {
@@ -289,7 +350,8 @@ export class Replica<T> {
     return true
   }
 
-  #apply(update: Update, origin: Origin): void {
+  /** @param skipped - how many updates that came before it will not come any more */
+  #apply(update: Update, origin: Origin, skipped: number): void {
     const { topic, payload } = update
     let known = this.#topics.get(topic)
     if (known === undefined) {
@@ -306,11 +368,12 @@ export class Replica<T> {
         deleted: true,
         broken: false,
         digest: 0,
-        snapshot: this.#snapshots,
+        snapshot: 0,
       }
       this.#topics.set(topic, known)
     }
     this.#renumber(known, update)
+    if (!this.#options.conflate) this.counts.lost += skipped
     if (origin === false) this.counts.live++
     else if (origin === "history") this.counts.recovered++
     else this.counts.fromSnapshots++
@@ -359,23 +422,25 @@ export class Replica<T> {
     known.epoch = this.#epoch
   }
 
-  #countLost(known: Known<T> | undefined, update: Update): void {
-    const before = known?.sequence ?? 0
-    // A topic that was deleted and forgotten begins with 1 again; then nobody knows how many there were.
-    this.counts.lost += update.sequence > before ? update.sequence - before - 1 : 0
-  }
-
   #advance(position: number): void {
     this.position = position
-    this.#forgetDeleted(position)
+    this.#forgetDeleted(REMEMBERED)
   }
 
-  #forgetDeleted(position: number): void {
+  /**
+   * Forgets deletions, the oldest first, until so many are left or only such that something older might undo.
+   *
+   * @returns how many were forgotten
+   */
+  #forgetDeleted(left: number): number {
+    const safe = this.unknown === undefined ? this.position : this.floor
+    const before = this.#deleted.size
     for (const known of this.#deleted) {
-      if (known.epoch === this.#epoch && known.feedSequence > position) continue
+      if (this.#deleted.size <= left || known.feedSequence > safe) break
       this.#deleted.delete(known)
       this.#topics.delete(known.topic)
     }
+    return before - this.#deleted.size
   }
 
   #asUpdate(known: Known<T>, recovered: Origin): FeedUpdate<T> {

@@ -7,7 +7,6 @@ import {
   type Frame,
   type Message,
   MessageError,
-  ProtocolError,
   TimeoutError,
   type WaitOptions,
 } from "brokerless"
@@ -15,11 +14,11 @@ import { onAbort } from "../aborts.ts"
 import { LONGEST } from "../closing.ts"
 import { Emitter } from "../emitter.ts"
 import { settle } from "../settings.ts"
-import { decodeHeartbeat, type Heartbeat } from "./heartbeat.ts"
+import { Following } from "./following.ts"
 import { Interest, MAX_INTEREST } from "./interest.ts"
+import { Line } from "./line.ts"
 import { Recoverer } from "./recoverer.ts"
 import { Replica } from "./replica.ts"
-import { Source } from "./source.ts"
 import {
   type AnySubscriberOptions,
   type FeedSubscriberEvents,
@@ -30,7 +29,6 @@ import {
   SUBSCRIBER_SETTINGS,
 } from "./subscriber-options.ts"
 import { checkPrefix } from "./topic.ts"
-import { decodeUpdate, epochOf, isOfEpoch, isUpdate } from "./update.ts"
 import { UpdateQueue } from "./update-queue.ts"
 
 /** Without a codec a feed carries frames. */
@@ -49,21 +47,18 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
   readonly events: Emitter<FeedSubscriberEvents> = new Emitter<FeedSubscriberEvents>(SUBSCRIBER_EVENTS)
   readonly #options: ReturnType<typeof settle<AnySubscriberOptions>>
   readonly #replica: Replica<T>
+  readonly #following: Following<T>
   readonly #recoverer: Recoverer<T>
-  readonly #sources: readonly Source[]
+  readonly #lines: readonly Line[]
   readonly #queues = new Set<UpdateQueue<T>>()
   readonly #closed = new AbortController()
   readonly #watch: NodeJS.Timeout
   #prefixes: readonly string[] = []
   #interest: Interest | undefined
-  #epoch: Buffer | undefined
-  #stale = true
   #watched = performance.now()
   #room: PromiseWithRoom | undefined
   #conflated = 0
   #invalid = 0
-  #epochs = 0
-  #failovers = 0
   #closing: Promise<void> | undefined
   /** Takes back what was asked of the signal. */
   #forgo: () => void = () => {}
@@ -86,19 +81,27 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
       invalid: (error) => this.#announceInvalid("", error),
       limit: (limit) => this.events.emit("limit", { limit }),
     })
-    this.#sources = settled.sources.map((endpoints) => new Source(endpoints, settled.security))
+    this.#lines = settled.sources.map((endpoints) => new Line(endpoints, settled.security))
     this.#recoverer = new Recoverer<T>({
       replica: this.#replica,
-      sources: this.#sources,
+      lines: this.#lines,
       events: this.events,
       timeout: settled.recoveryTimeout,
       newestOnly: settled.conflate,
       signal: this.#closed.signal,
       room: () => this.#untilRoom(),
-      entered: (source, epoch) => this.#enter(source, epoch),
+    })
+    this.#following = new Following<T>({
+      replica: this.#replica,
+      sources: this.#lines.map(({ source }) => source),
+      events: this.events,
+      arbitrationDelay: settled.arbitrationDelay,
+      invalid: (source, error) => this.#announceInvalid(source, error),
+      moot: () => this.#recoverer.moot(),
+      wake: (delay) => this.#recoverer.wake(delay),
     })
     this.#watch = setInterval(() => this.#judge(), Math.max(1, settled.staleAfter / 4)).unref()
-    for (const source of this.#sources) void this.#listen(source)
+    for (const line of this.#lines) void this.#listen(line)
     const { signal } = settled
     if (signal?.aborted) void this.close()
     else this.#forgo = onAbort(signal, () => void this.close())
@@ -106,17 +109,17 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
 
   /** The id of the epoch that is followed, in hexadecimal digits; undefined before the first one. */
   get epoch(): string | undefined {
-    return this.#epoch?.toString("hex")
+    return this.#following.epoch
   }
 
   /** Whether no publisher has been heard for `staleAfter`: what is known may be out of date. */
   get stale(): boolean {
-    return this.#stale
+    return this.#following.stale
   }
 
   /** Whether the state of everything subscribed to is here, as it was at `position`. */
   get complete(): boolean {
-    return this.#recoverer.isComplete
+    return this.#replica.isWhole
   }
 
   /** The number of topics that have a value. */
@@ -135,10 +138,9 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
     return {
       ...this.#replica.counts,
       conflated,
-      snapshots: this.#recoverer.snapshots,
       invalid: this.#invalid,
-      epochs: this.#epochs,
-      failovers: this.#failovers,
+      epochs: this.#following.epochs,
+      failovers: this.#following.failovers,
       topics: this.#replica.living,
       position: this.#replica.position,
       queued,
@@ -171,11 +173,7 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
     this.#checkOpen()
     const added = prefixes.length === 0 ? [""] : prefixes
     for (const prefix of added) checkPrefix(prefix)
-    const old = this.#interest
     this.#want([...this.#prefixes, ...added])
-    // What is known is of the old prefixes only.
-    const unknown = this.#interest?.prefixes.filter((prefix) => old === undefined || !old.matches(prefix)) ?? []
-    if (unknown.length > 0) this.#recoverer.unknown(new Interest(unknown))
   }
 
   /**
@@ -187,7 +185,6 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
     this.#checkOpen()
     const removed = new Set(prefixes.length === 0 ? [""] : prefixes)
     this.#want(this.#prefixes.filter((prefix) => !removed.has(prefix)))
-    this.#replica.forget((topic) => this.#interest?.matches(topic) ?? false)
   }
 
   /**
@@ -208,7 +205,7 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
     const forgo = [onAbort(signal, abort), onAbort(this.#closed.signal, close)]
     if (signal?.aborted) abort()
     try {
-      await this.#recoverer.untilComplete(end.signal)
+      await this.#recoverer.untilWhole(end.signal)
     } finally {
       clearTimeout(timer)
       for (const each of forgo) each()
@@ -254,7 +251,7 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
     }
     this.#queues.clear()
     this.#makeRoom()
-    await Promise.all(this.#sources.map((source) => source.close()))
+    await Promise.all(this.#lines.map((line) => line.close()))
     this.events.close()
   }
 
@@ -271,134 +268,25 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
     this.#prefixes = [...new Set(prefixes)]
     if (interest !== undefined && old?.list.equals(interest.list)) return
     this.#interest = interest
-    this.#recoverer.about(interest)
-    for (const source of this.#sources) source.want(interest, old)
+    for (const line of this.#lines) line.want(interest, old)
+    this.#following.want(interest)
   }
 
-  async #listen(source: Source): Promise<void> {
+  async #listen(line: Line): Promise<void> {
+    const { source } = line
     while (this.#closing === undefined) {
       let messages: Message[]
       try {
-        messages = await source.receive()
+        messages = await line.receive()
       } catch {
         return
       }
-      this.#hear(source)
-      for (const message of messages) {
-        if (isUpdate(message)) this.#takeUpdate(source, message)
-        else this.#takeHeartbeat(source, message)
-      }
-      if (this.#replica.gaps.size > 0) this.#recoverer.wake(this.#patience())
+      source.heard = performance.now()
+      this.#following.hear(source)
+      for (const message of messages) this.#following.take(source, message)
+      this.#following.mindGaps()
       await this.#untilRoom()
     }
-  }
-
-  #hear(source: Source): void {
-    source.heard = performance.now()
-    if (source.fresh) return
-    source.fresh = true
-    this.events.emit("source:fresh", { source: source.name })
-    if (this.#stale) {
-      this.#stale = false
-      this.events.emit("fresh", {})
-    }
-    this.#choose()
-  }
-
-  #takeUpdate(source: Source, message: Message): void {
-    const update = decodeUpdate(message)
-    if (update === undefined) {
-      this.#announceInvalid(source.name, new ProtocolError("A message of the feed is malformed"))
-      return
-    }
-    const isKnown = source.epoch !== undefined && isOfEpoch(message, source.epoch)
-    if (!isKnown && !this.#enter(source, epochOf(message))) return
-    source.count()
-    if (source.carries && !this.#replica.offer(update)) source.loseTrack()
-  }
-
-  #takeHeartbeat(source: Source, message: Message): void {
-    const interest = this.#interest
-    if (interest === undefined) return
-    const beat = decodeHeartbeat(message, interest.id)
-    if (beat === undefined) {
-      this.#announceInvalid(source.name, new ProtocolError("A heartbeat of the feed is malformed"))
-      return
-    }
-    if (!(source.epoch?.equals(beat.epoch) ?? false) && !this.#enter(source, beat.epoch)) return
-    if (beat.sequence < source.sequence) {
-      // Its epoch has a name, and it has begun it again.
-      source.lagging = true
-      source.loseTrack()
-    }
-    const proof = source.beat(beat)
-    if (source.lagging && beat.sequence >= this.#replica.position) source.lagging = false
-    if (beat.leaving) this.#abandon(source)
-    else if (source.lagging) this.#choose()
-    if (source.carries) this.#follow(source, beat, proof)
-  }
-
-  #follow(source: Source, beat: Heartbeat, proof: { from: number; to: number } | undefined): void {
-    const { sequence } = beat
-    if (proof !== undefined) this.#replica.prove(proof.from, proof.to)
-    if (!this.#recoverer.isComplete) this.#recoverer.wake(0)
-    else if (this.#replica.position < sequence && source.fresh) this.#recoverer.wake(this.#patience())
-  }
-
-  /** What one publisher lost may be on its way from another. */
-  #patience(): number {
-    const carriers = this.#sources.filter(({ fresh, carries }) => fresh && carries)
-    return carriers.length > 1 ? this.#options.arbitrationDelay : 0
-  }
-
-  /** @returns whether the source may be of this epoch */
-  #enter(source: Source, epoch: Buffer): boolean {
-    if (source.epoch?.equals(epoch)) return true
-    if (!source.enter(epoch)) return false
-    const carried = source.carries
-    source.carries = this.#epoch?.equals(epoch) ?? false
-    this.#choose()
-    if (carried && !source.carries) this.#announceFailover(source)
-    return true
-  }
-
-  /** Follows another epoch when nobody carries the one that is followed. */
-  #choose(): void {
-    if (this.#sources.some(({ fresh, carries, lagging }) => fresh && carries && !lagging)) return
-    const next = this.#sources.find(({ fresh, epoch }) => fresh && epoch !== undefined)
-    if (next?.epoch === undefined) return
-    const previous = this.epoch
-    const { epoch } = next
-    this.#epoch = epoch
-    this.#epochs++
-    for (const source of this.#sources) {
-      source.carries = source.epoch?.equals(epoch) ?? false
-      source.lagging = false
-    }
-    this.#replica.begin(epoch.toString("hex"))
-    this.#recoverer.begin()
-    this.events.emit("epoch", { epoch: epoch.toString("hex"), previous, source: next.name })
-    this.#recoverer.wake(0)
-  }
-
-  /** A source is no longer heard. */
-  #abandon(source: Source): void {
-    if (!source.fresh) return
-    source.fresh = false
-    this.events.emit("source:stale", { source: source.name })
-    const { carries } = source
-    this.#choose()
-    if (carries) this.#announceFailover(source)
-    if (this.#stale || this.#sources.some(({ fresh }) => fresh)) return
-    this.#stale = true
-    this.events.emit("stale", {})
-  }
-
-  #announceFailover(from: Source): void {
-    const to = this.#sources.find((source) => source !== from && source.fresh && source.carries)
-    if (to === undefined || this.#epoch === undefined) return
-    this.#failovers++
-    this.events.emit("failover", { from: from.name, to: to.name, epoch: this.#epoch.toString("hex") })
   }
 
   /** Looks for sources that have gone stale. */
@@ -406,10 +294,10 @@ export class FeedSubscriber<T = Frame> implements AsyncDisposable, AsyncIterable
     const now = performance.now()
     const late = now - this.#watched > this.#options.staleAfter / 2
     this.#watched = now
-    for (const source of this.#sources) {
+    for (const { source } of this.#lines) {
       // While we did not look or did not read, the silence was ours.
       if (late || this.#room !== undefined) source.heard = Math.max(source.heard, now - this.#options.staleAfter / 2)
-      else if (source.fresh && now - source.heard > this.#options.staleAfter) this.#abandon(source)
+      else if (source.fresh && now - source.heard > this.#options.staleAfter) this.#following.abandon(source)
     }
   }
 

@@ -185,8 +185,11 @@ describe("the frames of a publisher", () => {
     await using request = new Request()
     request.connect(endpoints.recovery)
     const list = Buffer.from([0, 1, 0x61])
-    expect(await request.request([Buffer.from([2]), EVERYTHING])).toEqual([
-      Buffer.concat([Buffer.from([2, 0]), epoch, u64(3), u64(1), u64(2)]),
+    const snapshot = await request.request([Buffer.from([2]), EVERYTHING])
+    // A snapshot has a number like no other.
+    const id = snapshot[0]?.subarray(26, 34) ?? Buffer.alloc(0)
+    expect(snapshot).toEqual([
+      Buffer.concat([Buffer.from([2, 0]), epoch, u64(3), id, u64(2)]),
       Buffer.concat([record("a", "3", 3, 1, 2), record("b", "2", 2, 0, 1)]),
     ])
     const since = (sequence: number, flags = 0): Buffer =>
@@ -392,6 +395,28 @@ describe("a subscriber of a publisher made by hand", () => {
     subscriber.unsubscribe("b")
     await ready
     expect(subscriber.complete).toBe(true)
+  })
+
+  it("believes a publisher, and not its answers, that it has begun another epoch", async () => {
+    await using publisher = await byHand()
+    const [first, second, third] = [1, 2, 3].map((octet) => Buffer.alloc(16, octet)) as [Buffer, Buffer, Buffer]
+    const answering = (epoch: Buffer) => (): Buffer[] => [
+      Buffer.concat([Buffer.from([2, 0]), epoch, u64(1), u64(1), u64(1)]),
+      record("a", "1", 1, 0, 1),
+    ]
+    // It has begun twice again, but what it said of that is still on its way.
+    publisher.answers = answering(third)
+    await using subscriber = follow([publisher.endpoints])
+    subscriber.subscribe()
+    const list = await publisher.asked()
+    await publisher.updates.send(heartbeat(list, first, 9, 0))
+    await until(() => publisher.questions.length > 0, "it was asked")
+    await publisher.updates.send(heartbeat(list, second, 5, 0))
+    await until(() => subscriber.epoch === second.toString("hex"), "the second epoch is followed")
+    await publisher.updates.send(heartbeat(list, third, 1, 0))
+    await subscriber.ready({ timeout: 10_000 })
+    expect(subscriber.epoch).toBe(third.toString("hex"))
+    expect(stateOf(subscriber)).toEqual({ a: 1 })
   })
 
   it("believes no answer about topics that it did not ask for", async () => {
