@@ -1,5 +1,6 @@
 // Updates that wait for one loop: all of them in their order, or of each topic the newest.
 
+import { Register } from "../register.ts"
 import type { FeedUpdate } from "./subscriber-options.ts"
 
 type Result<T> = IteratorResult<FeedUpdate<T>, undefined>
@@ -7,7 +8,7 @@ type Result<T> = IteratorResult<FeedUpdate<T>, undefined>
 export class UpdateQueue<T> implements AsyncIterableIterator<FeedUpdate<T>, undefined> {
   /** Updates that newer ones replaced. */
   conflated = 0
-  readonly #newest: Map<string, FeedUpdate<T>> | undefined
+  readonly #newest: Register<string, FeedUpdate<T>> | undefined
   #list: FeedUpdate<T>[] = []
   #head = 0
   readonly #waiting: ((result: Result<T>) => void)[] = []
@@ -17,7 +18,7 @@ export class UpdateQueue<T> implements AsyncIterableIterator<FeedUpdate<T>, unde
 
   /** `drained` is called when an update was taken, `leave` when the loop is left. */
   constructor(conflate: boolean, drained: () => void, leave: () => void) {
-    this.#newest = conflate ? new Map() : undefined
+    this.#newest = conflate ? new Register() : undefined
     this.#drained = drained
     this.#leave = leave
   }
