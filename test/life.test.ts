@@ -273,21 +273,21 @@ function census(): number[] {
 }
 
 describe("a process", () => {
-  it("OPT-21: ends by itself when its sockets are closed", { timeout: 60_000 }, async () => {
+  it("OPT-21: ends by itself when its sockets are closed", { timeout: 180_000 }, async () => {
     await using program = new Program<Said>("resident", "close")
     const ended = once(program.process, "exit")
     expect(await program.next()).toBe("talked")
     expect(await ended).toEqual([0, null])
   })
 
-  it("OPT-21: ends by itself when its sockets are unref'd", { timeout: 60_000 }, async () => {
+  it("OPT-21: ends by itself when its sockets are unref'd", { timeout: 180_000 }, async () => {
     await using program = new Program<Said>("resident", "unref")
     const ended = once(program.process, "exit")
     expect(await program.next()).toBe("talked")
     expect(await ended).toEqual([0, null])
   })
 
-  it("is held by sockets that are open", { timeout: 60_000 }, async () => {
+  it("is held by sockets that are open", { timeout: 180_000 }, async () => {
     await using program = new Program<Said>("resident", "hold")
     expect(await program.next()).toBe("talked")
     expect(await program.next()).toBe("still there")

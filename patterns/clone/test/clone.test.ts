@@ -4,6 +4,7 @@ import { CodecError, MessageError, OptionError, StateError, TimeoutError } from 
 import { json } from "brokerless/codec"
 import { type CloneChange, CloneClient, CloneServer } from "brokerless/patterns/clone"
 import { describe, expect, it } from "vitest"
+import { LOOPBACK } from "../../../test/support/loopback.ts"
 import { until } from "../../../test/support/until.ts"
 import { Stage, tableOf } from "./stage.ts"
 
@@ -246,7 +247,7 @@ describe("a client", () => {
   it("begins anew when its server does, and loses what that has lost", async () => {
     await using stage = new Stage()
     const first = stage.server()
-    const endpoint = await first.bind("tcp://127.0.0.1:*")
+    const endpoint = await first.bind(`tcp://${LOOPBACK}:*`)
     const client = await stage.follower([endpoint])
     await client.set("a", 1)
     const lost = client.events.once("lost")

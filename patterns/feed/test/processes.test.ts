@@ -6,6 +6,7 @@ import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { FeedSubscriber, type FeedUpdate } from "brokerless/patterns/feed"
 import { describe, expect, it } from "vitest"
+import { LOOPBACK } from "../../../test/support/loopback.ts"
 import type { Said as PublisherSaid } from "./programs/feed-publisher.ts"
 import type { Said as SubscriberSaid } from "./programs/feed-subscriber.ts"
 import { until } from "./stage.ts"
@@ -49,7 +50,7 @@ class Program<Said extends { readonly what: string }> implements AsyncDisposable
   }
 }
 
-const ANYWHERE = "tcp://127.0.0.1:*"
+const ANYWHERE = `tcp://${LOOPBACK}:*`
 
 function startPublisher(updates = ANYWHERE, recovery = ANYWHERE, ...more: string[]): Program<PublisherSaid> {
   return new Program<PublisherSaid>("feed-publisher", updates, recovery, ...more)
@@ -127,7 +128,7 @@ describe("a subscriber", () => {
     await until(() => subscriber.complete && subscriber.stats.position === sequence, "the subscriber is there")
     expect(subscriber.epoch).toBe(epoch)
     expect(stateOf(subscriber)).toEqual(stateAfter(sequence))
-  }, 60_000)
+  }, 180_000)
 
   it("gets every update once while one of two publishers is killed", async () => {
     const limit = "12000"

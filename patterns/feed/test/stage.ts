@@ -11,6 +11,7 @@ import {
   type FeedUpdate,
 } from "brokerless/patterns/feed"
 import { FaultProxy } from "../../../test/support/fault-proxy.ts"
+import { LOOPBACK } from "../../../test/support/loopback.ts"
 
 /** Values as JSON. */
 export const json: Codec<number> = {
@@ -24,7 +25,7 @@ export function padded(size: number): Codec<number> {
 }
 
 /** Endpoints of which the system chooses the names. */
-export const ANYWHERE: FeedEndpoints = { updates: "tcp://127.0.0.1:*", recovery: "tcp://127.0.0.1:*" }
+export const ANYWHERE: FeedEndpoints = { updates: `tcp://${LOOPBACK}:*`, recovery: `tcp://${LOOPBACK}:*` }
 
 export async function publish(
   options: FeedPublisherOptions = {},

@@ -6,13 +6,14 @@ import { join } from "node:path"
 import { MessagingError } from "brokerless"
 import { DeadlineError, LostError, type MeshNode } from "brokerless/patterns/mesh"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { LOOPBACK } from "../../../test/support/loopback.ts"
 import { Nodes, sees } from "./nodes.ts"
 import type { Work } from "./work.ts"
 import { WorkerProcess } from "./worker-process.ts"
 
-const ANYWHERE = "tcp://127.0.0.1:*"
+const ANYWHERE = `tcp://${LOOPBACK}:*`
 /** A timer of a machine that is busy comes late; a call that hangs never ends. */
-const GRACE = 3000
+const GRACE = 20_000
 
 let folder: string
 let ledger: string
@@ -88,7 +89,10 @@ function up(...wanted: string[]): (node: MeshNode) => boolean {
   }
 }
 
-const QUICK = { staleAfter: 500, lostAfter: 2000 }
+/** Quick enough to wait for, and longer than a process that goes on may be without a processor. */
+const QUICK = { staleAfter: 2500, lostAfter: 4000 }
+/** Whoever is killed leaves at once; nobody else is to be taken for lost. */
+const PATIENT = { staleAfter: 60_000, lostAfter: 600_000 }
 
 describe("processes that come and go", () => {
   it("idempotent calls all succeed while one healthy node is left, and every call ends by its deadline", async () => {
@@ -129,7 +133,7 @@ describe("processes that come and go", () => {
     const rest = await Promise.all(names.map((name) => WorkerProcess.start(name, ANYWHERE, ledger, first.endpoint)))
     await using _rest = { [Symbol.asyncDispose]: async () => void (await Promise.all(rest.map((each) => each.kill()))) }
     await using nodes = new Nodes()
-    const caller = nodes.make({ seeds: [first.endpoint], ...QUICK })
+    const caller = nodes.make({ seeds: [first.endpoint], ...PATIENT })
     await sees(caller, up(first.name, ...names))
 
     const call = caller.service<Work>("work", { deadline: 120_000, hedgeAfter: 120_000 }).hold()
@@ -153,7 +157,8 @@ describe("processes that come and go", () => {
   })
 
   it("a call that is not idempotent is begun once at most, and once exactly if it was answered", async () => {
-    const deadline = 3000
+    // Longer than it takes to give up a node.
+    const deadline = 8000
     await using a = await WorkerProcess.start("a", ANYWHERE, ledger)
     await using b = await WorkerProcess.start("b", ANYWHERE, ledger, a.endpoint)
     await using c = await WorkerProcess.start("c", ANYWHERE, ledger, a.endpoint)
@@ -224,10 +229,10 @@ describe("processes that come and go", () => {
     await using source = await WorkerProcess.start("source", ANYWHERE, ledger)
     await using nodes = new Nodes()
     const caller = nodes.make({ seeds: [source.endpoint], ...QUICK })
-    const patient = nodes.make({ seeds: [source.endpoint], lostAfter: 600_000 })
+    const patient = nodes.make({ seeds: [source.endpoint], ...PATIENT })
     await Promise.all([sees(caller, up("source")), sees(patient, up("source"))])
     const unbounded = caller.service<Work>("work").count(0)[Symbol.asyncIterator]()
-    const bounded = patient.service<Work>("work", { deadline: 3000 }).count(0)[Symbol.asyncIterator]()
+    const bounded = patient.service<Work>("work", { deadline: 5000 }).count(0)[Symbol.asyncIterator]()
     const read = async (stream: typeof bounded): Promise<void> => {
       while ((await stream.next()).done === false);
     }

@@ -1,6 +1,6 @@
 import { AbortError, ClosedError, CodecError, OptionError, TimeoutError } from "brokerless"
 import { type DeadLetter, DeadLetterError, TaskError, TaskWorker, Ventilator } from "brokerless/patterns/tasks"
-import { describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { turns } from "../../../test/support/sockets.ts"
 import { until } from "../../../test/support/until.ts"
 import { json } from "./programs/jobs.ts"
@@ -266,6 +266,10 @@ describe("a task that fails", () => {
 })
 
 describe("a task that exceeds its time", () => {
+  /** The timers of the test are its own: no second attempt exceeds its time by chance. */
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }))
+  afterEach(() => void vi.useRealTimers())
+
   it("goes to another worker, the first is told, and its late answer is a duplicate", async () => {
     await using stage = await Stage.open()
     const slow = new Hands()
@@ -273,6 +277,7 @@ describe("a task that exceeds its time", () => {
     const overdue = stage.ventilator.events.once("task:overdue")
     const result = stage.ventilator.run(4, { timeout: 20 })
     await slow.haveBegun(1)
+    vi.advanceTimersByTime(20)
     expect(await overdue).toMatchObject({ id: 1, attempt: 1, worker: "slow" })
     await until(() => slow.signals.get(4)?.aborted === true, "the first worker is told to stop")
     await stage.worker(square)
@@ -290,7 +295,9 @@ describe("a task that exceeds its time", () => {
     await stage.worker(first.handler)
     const result = stage.ventilator.run(4, { timeout: 30 })
     await first.haveBegun(1)
-    await stage.ventilator.events.once("task:overdue")
+    const overdue = stage.ventilator.events.once("task:overdue")
+    vi.advanceTimersByTime(30)
+    await overdue
     await stage.worker(second.handler)
     await second.haveBegun(1)
     first.finish(4)
@@ -303,6 +310,7 @@ describe("a task that exceeds its time", () => {
   })
 
   it("ends in TimeoutError when there is one attempt, and in a dead letter after several", async () => {
+    vi.useRealTimers()
     await using stage = await Stage.open()
     await stage.worker(() => new Promise<number>(() => {}), { concurrency: 9 })
     await expect(stage.ventilator.run(1, { timeout: 5, retries: 0 })).rejects.toBeInstanceOf(TimeoutError)
@@ -316,7 +324,10 @@ describe("a task that exceeds its time", () => {
     const stuck = new Hands()
     await stage.worker(stuck.handler, { prefetch: 10, name: "stuck" })
     const hanging = stage.ventilator.run(1, { timeout: 10 })
-    await stage.ventilator.events.once("task:overdue")
+    await stuck.haveBegun(1)
+    const overdue = stage.ventilator.events.once("task:overdue")
+    vi.advanceTimersByTime(10)
+    await overdue
     expect(stage.ventilator.workers).toMatchObject([{ stuck: true, held: 1 }])
     await stage.worker(square)
     const all = Promise.all(numbers(50).map((n) => stage.ventilator.run(n)))
