@@ -3,8 +3,9 @@
 import { OptionError, StateError, TimeoutError } from "brokerless"
 import { json } from "brokerless/codec"
 import { MajordomoBroker, MajordomoClient, MajordomoWorker } from "brokerless/patterns/majordomo"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { deferred } from "../../../test/support/deferred.ts"
+import { stopClock } from "../../../test/support/stopped-clock.ts"
 import { until } from "../../../test/support/until.ts"
 
 const HEARTBEAT = 200
@@ -189,6 +190,7 @@ describe("an answer in parts", () => {
   })
 
   it("is not begun anew when its worker is lost in the middle", async () => {
+    stopClock()
     await using s = await stage()
     const stuck = deferred<void>()
     const worker = s.worker("half", async function* (n) {
@@ -199,9 +201,13 @@ describe("an answer in parts", () => {
     const stream = client.stream("half", 1)
     expect((await stream.next()).value).toBe(1)
     const dropped = s.broker.events.once("request:dropped")
-    await worker.close({ linger: 0 })
+    const closed = worker.close({ linger: 0 })
+    await vi.advanceTimersByTimeAsync(0)
+    await closed
     expect((await dropped).reason).toBe("interrupted")
-    await expect(stream.next()).rejects.toThrow(TimeoutError)
+    const late = expect(stream.next()).rejects.toThrow(TimeoutError)
+    vi.advanceTimersByTime(400)
+    await late
     expect(client.stats.retries).toBe(0)
     stuck.resolve()
   })
@@ -321,7 +327,7 @@ describe("a broker", () => {
 
   it("gives what it has to its workers before it closes, and takes nothing new", async () => {
     await using s = await stage()
-    const client = s.client({ retries: 0, timeout: 1000 })
+    const client = s.client({ retries: 0, timeout: -1 })
     const gate = deferred<void>()
     s.worker("gated", async (n) => {
       await gate.promise

@@ -1,7 +1,8 @@
 import { AbortError, ClosedError, CodecError, OptionError, TimeoutError } from "brokerless"
 import { type DeadLetter, DeadLetterError, TaskError, TaskWorker, Ventilator } from "brokerless/patterns/tasks"
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { turns } from "../../../test/support/sockets.ts"
+import { stopClock } from "../../../test/support/stopped-clock.ts"
 import { until } from "../../../test/support/until.ts"
 import { json } from "./programs/jobs.ts"
 import { Hands, Stage } from "./stage.ts"
@@ -266,11 +267,8 @@ describe("a task that fails", () => {
 })
 
 describe("a task that exceeds its time", () => {
-  /** The timers of the test are its own: no second attempt exceeds its time by chance. */
-  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }))
-  afterEach(() => void vi.useRealTimers())
-
   it("goes to another worker, the first is told, and its late answer is a duplicate", async () => {
+    stopClock()
     await using stage = await Stage.open()
     const slow = new Hands()
     await stage.worker(slow.handler, { name: "slow" })
@@ -289,6 +287,7 @@ describe("a task that exceeds its time", () => {
   })
 
   it("counts the first answer, whichever attempt it is of", async () => {
+    stopClock()
     await using stage = await Stage.open()
     const first = new Hands()
     const second = new Hands()
@@ -310,7 +309,6 @@ describe("a task that exceeds its time", () => {
   })
 
   it("ends in TimeoutError when there is one attempt, and in a dead letter after several", async () => {
-    vi.useRealTimers()
     await using stage = await Stage.open()
     await stage.worker(() => new Promise<number>(() => {}), { concurrency: 9 })
     await expect(stage.ventilator.run(1, { timeout: 5, retries: 0 })).rejects.toBeInstanceOf(TimeoutError)
@@ -320,6 +318,7 @@ describe("a task that exceeds its time", () => {
   })
 
   it("has nothing else wait behind it: a worker that hangs gets no more", async () => {
+    stopClock()
     await using stage = await Stage.open()
     const stuck = new Hands()
     await stage.worker(stuck.handler, { prefetch: 10, name: "stuck" })
