@@ -73,7 +73,7 @@ export function collect(subscriber: Numbers): FeedUpdate<number>[] {
 }
 
 /** How long anything may take that happens by itself. */
-const PATIENCE = 15_000
+const PATIENCE = 30_000
 
 /** Resolves when the condition holds; looked at every few ms, because some of it waits for timers. */
 export async function until(condition: () => boolean, what: string | (() => string)): Promise<void> {
