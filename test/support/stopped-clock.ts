@@ -10,3 +10,32 @@ export function stopClock(): void {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] })
   onTestFinished(() => void vi.useRealTimers())
 }
+
+/**
+ * From here to the end of the test intervals fire when the test says so, each of them once: after so many ms, in which
+ * this process stood still if that is longer than they are.
+ */
+export function slowIntervals(): (ms: number) => void {
+  let now = performance.now()
+  const intervals = new Map<NodeJS.Timeout | undefined, () => void>()
+  const { setInterval: set, clearInterval: clear } = globalThis
+  const spies = [
+    vi.spyOn(performance, "now").mockImplementation(() => now),
+    vi.spyOn(globalThis, "setInterval").mockImplementation((run) => {
+      const timer = set(run, 0x7fffffff)
+      intervals.set(timer, run)
+      return timer
+    }),
+    vi.spyOn(globalThis, "clearInterval").mockImplementation((timer) => {
+      intervals.delete(timer as NodeJS.Timeout | undefined)
+      clear(timer)
+    }),
+  ]
+  onTestFinished(() => {
+    for (const spy of spies) spy.mockRestore()
+  })
+  return (ms) => {
+    now += ms
+    for (const run of [...intervals.values()]) run()
+  }
+}

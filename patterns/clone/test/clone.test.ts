@@ -5,6 +5,8 @@ import { json } from "brokerless/codec"
 import { type CloneChange, CloneClient, CloneServer } from "brokerless/patterns/clone"
 import { describe, expect, it } from "vitest"
 import { LOOPBACK } from "../../../test/support/loopback.ts"
+import { turns } from "../../../test/support/sockets.ts"
+import { slowIntervals } from "../../../test/support/stopped-clock.ts"
 import { until } from "../../../test/support/until.ts"
 import { Stage, tableOf } from "./stage.ts"
 
@@ -242,6 +244,18 @@ describe("a client", () => {
     expect(await invalid).toMatchObject({ key: "a", error: expect.any(CodecError) })
     expect(tableOf(numbers)).toEqual({ b: 2 })
     await expect(text.set("c", "")).rejects.toThrow(MessageError)
+  })
+
+  it("does not take its server for silent before it has read what came while it stood still", async () => {
+    const fire = slowIntervals()
+    await using stage = new Stage()
+    const endpoint = await stage.server().bind("tcp://127.0.0.1:*")
+    const client = await stage.follower([endpoint], { serverTimeout: 4000 })
+    fire(5000)
+    fire(500)
+    await turns(50)
+    await client.set("a", 1)
+    expect(client.stats).toMatchObject({ lost: 0, snapshots: 1 })
   })
 
   it("begins anew when its server does, and loses what that has lost", async () => {

@@ -5,7 +5,8 @@ import { json } from "brokerless/codec"
 import { MajordomoBroker, MajordomoClient, MajordomoWorker } from "brokerless/patterns/majordomo"
 import { describe, expect, it, vi } from "vitest"
 import { deferred } from "../../../test/support/deferred.ts"
-import { stopClock } from "../../../test/support/stopped-clock.ts"
+import { turns } from "../../../test/support/sockets.ts"
+import { slowIntervals, stopClock } from "../../../test/support/stopped-clock.ts"
 import { until } from "../../../test/support/until.ts"
 
 const HEARTBEAT = 200
@@ -396,6 +397,21 @@ describe("a worker", () => {
     s.worker("stuck", (n) => n + 1)
     expect(await asked).toBe(2)
     expect(s.broker.stats.again).toBe(1)
+  })
+
+  it("and its broker do not take each other for silent before they have read what came meanwhile", async () => {
+    const fire = slowIntervals()
+    await using s = await stage()
+    const worker = s.worker("square", (n) => n * n)
+    await s.broker.events.once("worker:join")
+    const parted: string[] = []
+    s.broker.events.on("worker:leave", ({ reason }) => parted.push(reason))
+    worker.events.on("disconnect", ({ reason }) => parted.push(reason))
+    fire(HEARTBEAT * 6)
+    fire(HEARTBEAT * 1.4)
+    await turns(50)
+    expect(parted).toEqual([])
+    expect(await s.client().request("square", 3)).toBe(9)
   })
 
   it("comes back to a broker that was closed and is there again", async () => {
