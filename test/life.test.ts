@@ -114,8 +114,9 @@ async function silences(count: number): Promise<void> {
   await using push = new Push({ ...QUICK, ...HEARTBEAT })
   push.connect(server.endpoint)
   for (let i = 0; i < count; i++) {
+    const ended = push.events.once("disconnect")
     await server.admit("PULL")
-    await push.events.once("disconnect")
+    await ended
   }
 }
 

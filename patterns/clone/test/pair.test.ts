@@ -58,7 +58,7 @@ describe("a server of a pair", () => {
   })
 })
 
-/** Longer than this process may be without a processor: a server that stood still for as long does not go on serving. */
+/** Longer than this process may be without a processor: a server that stood still for as long serves no more. */
 const FAILOVER = 2500
 
 async function pair(stage: Stage) {
@@ -122,8 +122,8 @@ describe("two servers", () => {
     await using stage = new Stage()
     // Each looks for the other where nobody is until the relays open.
     const [toPrimary, toBackup] = [await vacant(), await vacant()]
-    const primary = stage.server({ peer: toBackup })
-    const backup = stage.server({ peer: toPrimary, role: "backup" })
+    const primary = stage.server({ peer: toBackup, failoverTimeout: FAILOVER })
+    const backup = stage.server({ peer: toPrimary, role: "backup", failoverTimeout: FAILOVER })
     const at = [await primary.bind("tcp://127.0.0.1:*"), await backup.bind("tcp://127.0.0.1:*")] as const
     const left = await stage.follower([at[0], at[1]])
     const right = await stage.follower([at[1], at[0]])
