@@ -38,10 +38,11 @@ const config: ViteUserConfig = {
     ],
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // Only a failure takes that long, however busy the machine is.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // A test that asserts nothing cannot fail.
-    expect: { requireAssertions: true },
+    expect: { requireAssertions: true, poll: { timeout: 30_000 } },
     reporters: ["default", "./scripts/tally-reporter.mjs"],
   },
 }

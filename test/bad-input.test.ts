@@ -72,7 +72,7 @@ async function failure(act: () => unknown): Promise<MessagingError> {
 /** A Push and a Pull that know each other, and proof that they still do. */
 async function working(): Promise<AsyncDisposable & { push: Push; pull: Pull; check(): Promise<void> }> {
   const push = new Push()
-  const pull = new Pull({ receiveTimeout: 10_000 })
+  const pull = new Pull({ receiveTimeout: 30_000 })
   await link(pull, push, INPROC.any())
   return {
     push,
@@ -201,7 +201,7 @@ describe("endpoints", () => {
   })
 
   it.each(TRANSPORTS)("OPT-13: cannot be bound twice, over $name, by the same socket or another", async (over) => {
-    await using first = new Pull({ receiveTimeout: 10_000 })
+    await using first = new Pull({ receiveTimeout: 30_000 })
     await using second = new Pull()
     await using push = new Push()
     const endpoint = await link(first, push, await over.named())
@@ -314,7 +314,7 @@ describe("messages", () => {
 describe("subscriptions", () => {
   it("are strings or octets; with one that is not, none of the call takes effect", async () => {
     await using publisher = new Publisher()
-    await using subscriber = new Subscriber({ receiveTimeout: 10_000 })
+    await using subscriber = new Subscriber({ receiveTimeout: 30_000 })
     await link(publisher, subscriber, INPROC.any())
     subscriber.subscribe("kept")
     for (const wrong of [undefined, 5, {}, [], ["A"], true, Symbol("s")]) {
@@ -330,8 +330,8 @@ describe("subscriptions", () => {
   })
 
   it("that an XPublisher decides upon are judged alike", async () => {
-    await using publisher = new XPublisher({ manual: true, receiveTimeout: 10_000 })
-    await using subscriber = new Subscriber({ receiveTimeout: 10_000 })
+    await using publisher = new XPublisher({ manual: true, receiveTimeout: 30_000 })
+    await using subscriber = new Subscriber({ receiveTimeout: 30_000 })
     await link(publisher, subscriber, INPROC.any())
     subscriber.subscribe("")
     await publisher.receive()
@@ -419,7 +419,7 @@ describe("calls that may wait", () => {
 
   it("serve takes a handler, and options that are some", async () => {
     await using reply = new Reply()
-    await using request = new Request({ receiveTimeout: 10_000 })
+    await using request = new Request({ receiveTimeout: 30_000 })
     await link(reply, request, INPROC.any())
     const serve = reply.serve.bind(reply) as (...args: unknown[]) => Promise<void>
     const handler = (question: Buffer[]): Buffer[] => question
@@ -454,7 +454,7 @@ describe("calls that may wait", () => {
 
   it("a Router names only what can be a routing id", async () => {
     await using router = new Router()
-    await using dealer = new Dealer({ receiveTimeout: 10_000 })
+    await using dealer = new Dealer({ receiveTimeout: 30_000 })
     const endpoint = await dealer.bind(INPROC.any())
     for (const wrong of ["", "\0id", "x".repeat(256), 5, null, {}, []]) {
       const error = await failure(() => router.connect(endpoint, { routingId: wrong as string }))
@@ -486,8 +486,8 @@ describe("calls that may wait", () => {
 
 describe("the order of calls", () => {
   it("REQREP-5: a Request sends and receives in turn", async () => {
-    await using reply = new Reply({ receiveTimeout: 10_000 })
-    await using request = new Request({ receiveTimeout: 10_000 })
+    await using reply = new Reply({ receiveTimeout: 30_000 })
+    await using request = new Request({ receiveTimeout: 30_000 })
     await link(reply, request, INPROC.any())
     expect(await failure(() => request.receive())).toBeInstanceOf(StateError)
     expect(await failure(() => request.tryReceive())).toMatchObject({ code: "EFSM" })
@@ -501,8 +501,8 @@ describe("the order of calls", () => {
   })
 
   it("REQREP-12: a Reply receives and sends in turn, or serves", async () => {
-    await using reply = new Reply({ receiveTimeout: 10_000 })
-    await using request = new Request({ receiveTimeout: 10_000 })
+    await using reply = new Reply({ receiveTimeout: 30_000 })
+    await using request = new Request({ receiveTimeout: 30_000 })
     await link(reply, request, INPROC.any())
     expect(await failure(() => reply.send("answer"))).toBeInstanceOf(StateError)
     expect(await failure(() => reply.trySend("answer"))).toMatchObject({ code: "EFSM" })

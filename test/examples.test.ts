@@ -163,7 +163,7 @@ describe("examples", () => {
     // A code other than 0 rejects, and so does a program that has to be killed.
     const { stdout, stderr } = await run(process.execPath, [`build/examples/${name}.js`], {
       cwd: ROOT,
-      timeout: 15_000,
+      timeout: 50_000,
     })
     expect(stderr).toBe("")
     const lines = stdout.trimEnd().split("\n")

@@ -105,15 +105,16 @@ async function endure(name: "tcp" | "ipc", connects: "push" | "pull", fault: Fau
   let said = 0
   let goal = Number.POSITIVE_INFINITY
   const heard: number[] = []
+  // Not the goal itself: where everybody is slow, the next connection may stand still for too long as well.
+  const over = (): boolean => (heard.at(-1) ?? -1) >= goal
   const speaking = (async () => {
-    while (heard.at(-1) !== goal) {
+    while (!over()) {
       await push.send(numbered(said++))
       await turns(1)
-      if (said > goal) break
     }
   })()
   const hearing = (async () => {
-    while (heard.at(-1) !== goal) {
+    while (!over()) {
       const message = (await pull.receive()).map(String)
       const number = Number(message[0]?.slice(1, 7))
       expect(message).toEqual(numbered(number))
@@ -131,9 +132,10 @@ async function endure(name: "tcp" | "ipc", connects: "push" | "pull", fault: Fau
   return { ...ears, connecting: ears[connects], heard, pushStats, pullStats }
 }
 
-/** Messages that are missing between the first and the last, in runs. */
-function runsMissing(heard: readonly number[]): number {
-  return heard.filter((n, i) => n !== (i === 0 ? 0 : (heard[i - 1] as number) + 1)).length
+/** Messages that are missing between the first and the last, in runs: one for each connection that ended, at most. */
+function expectWhatWasLost({ heard, push }: Fate): void {
+  const runs = heard.filter((n, i) => n !== (i === 0 ? 0 : (heard[i - 1] as number) + 1)).length
+  expect(runs).toBeLessThanOrEqual(Math.max(1, push.types().filter((type) => type === "disconnect").length))
 }
 
 describe.each(["tcp", "ipc"] as const)("over %s", (name) => {
@@ -144,11 +146,8 @@ describe.each(["tcp", "ipc"] as const)("over %s", (name) => {
       )
 
       it.each(places)("%s, %s, is told of, and costs nothing", async (place, direction) => {
-        const { push, pull, connecting, heard } = await endure(name, connects, {
-          blow,
-          direction,
-          after: IN_HANDSHAKE[place] as number,
-        })
+        const fate = await endure(name, connects, { blow, direction, after: IN_HANDSHAKE[place] as number })
+        const { push, pull, connecting } = fate
         for (const ear of [push, pull]) {
           // Either its handshake was not complete, or it was, and nobody was there.
           expect(ear.types()[0]).toMatch(/^(handshake:error|disconnect)$/)
@@ -162,16 +161,13 @@ describe.each(["tcp", "ipc"] as const)("over %s", (name) => {
         }
         expect(connecting.types()).toContain("connect:retry")
         // Nothing was said before somebody was there, so at most what one side took for a peer is missing.
-        expect(runsMissing(heard)).toBeLessThanOrEqual(1)
+        expectWhatWasLost(fate)
       })
 
       it.each(Object.keys(IN_TRAFFIC))("%s is told of, and what arrives is whole", async (place) => {
-        const { push, pull, connecting, heard, pushStats } = await endure(name, connects, {
-          blow,
-          direction: connects === "push" ? "forth" : "back",
-          behind: "0|",
-          after: IN_TRAFFIC[place] as number,
-        })
+        const direction = connects === "push" ? "forth" : "back"
+        const fate = await endure(name, connects, { blow, direction, behind: "0|", after: IN_TRAFFIC[place] as number })
+        const { push, pull, connecting, pushStats } = fate
         for (const ear of [push, pull]) {
           expect(ear.types().slice(0, 2)).toEqual(["disconnect", "peer:leave"])
           if (ear.reason !== undefined) expect(ear.reason.code).toMatch(/^(EPROTO|EAGAIN|ECONNRESET|EPIPE)$/)
@@ -182,7 +178,7 @@ describe.each(["tcp", "ipc"] as const)("over %s", (name) => {
           else expect(pull.reason).toBeInstanceOf(ProtocolError)
         }
         expect(connecting.types()).toContain("connect:retry")
-        expect(runsMissing(heard)).toBeLessThanOrEqual(1)
+        expectWhatWasLost(fate)
         const dropped = Object.values(pushStats.dropped).reduce((sum, count) => sum + count, 0)
         expect(dropped).toBe(pushStats.dropped["in-flight"])
       })

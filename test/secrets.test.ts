@@ -31,7 +31,9 @@ describe("B16, T21, PLAIN-11: secrets", () => {
   })
 
   // A process that shows everything in many ways, some of them of failures that take their time.
-  it("are nowhere in what a process prints that shows everything it can get hold of", { timeout: 60_000 }, async () => {
+  it("are nowhere in what a process prints that shows everything it can get hold of", {
+    timeout: 180_000,
+  }, async () => {
     const program = new URL("../build/test/programs/secretive.js", import.meta.url)
     if (!existsSync(program)) throw new Error(`There is no ${program}: run "npm run build && npm run build:programs"`)
     const { code, output, lastLine } = await showEverything(program, SECRETS)

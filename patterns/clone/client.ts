@@ -445,12 +445,14 @@ export class CloneClient<T> implements AsyncDisposable {
 
   #tick(interval: number): void {
     const now = performance.now()
-    // A late timer has not let the event loop read what is there, so it judges nobody.
+    // A late timer has not let the event loop read what is there, so it judges nobody, nor does the next one.
     const late = now - this.#ticked > interval * 1.5 + 50
     this.#ticked = now
     const session = this.#session
-    if (session === undefined || late || now - session.heard <= this.#settings.serverTimeout) return
-    this.#lose(session, "silent", true)
+    const { serverTimeout } = this.#settings
+    if (session === undefined) return
+    if (late) session.heard = Math.max(session.heard, now - serverTimeout / 2)
+    else if (now - session.heard > serverTimeout) this.#lose(session, "silent", true)
   }
 
   /** Goes on to the next server, or tries the same one again. */

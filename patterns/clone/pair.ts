@@ -130,10 +130,11 @@ export class Watch {
   #tick(): void {
     const now = performance.now()
     const { interval, timeout } = this.#setup
-    // A late timer has not let the event loop read what is there, so it judges nobody.
+    // A late timer has not let the event loop read what is there, so it judges nobody, nor does the next one.
     const late = now - this.#ticked > interval * 1.5
     this.#ticked = now
-    if (!late && now - this.#heard > timeout) this.#peer = "silent"
+    if (late) this.#heard = Math.max(this.#heard, now - timeout / 2)
+    else if (now - this.#heard > timeout) this.#peer = "silent"
     this.#ask()
     this.#setup.changed()
   }

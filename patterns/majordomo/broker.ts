@@ -445,11 +445,13 @@ export class MajordomoBroker implements AsyncDisposable {
     const now = performance.now()
     const interval = this.#settings.heartbeatInterval
     const before = this.#ticked
-    // A late timer has not let the event loop read what is there, so it judges nobody.
+    const patience = interval * this.#settings.liveness
+    // A late timer has not let the event loop read what is there, so it judges nobody, nor does the next one.
     const late = now - before > interval * 1.5
     this.#ticked = now
     for (const [key, worker] of this.#workers) {
-      if (!late && now - worker.seen > interval * this.#settings.liveness) this.#lose(key, worker, "silent")
+      if (late) worker.seen = Math.max(worker.seen, now - patience / 2)
+      if (now - worker.seen > patience) this.#lose(key, worker, "silent")
       else if (worker.told <= before) {
         worker.told = now
         this.#tell(worker.id, HEARTBEAT)

@@ -120,9 +120,11 @@ export class Conversation {
     this.#ticked = now
     // While nobody is there to listen, the socket goes on trying by itself.
     if (!this.#connected) return
-    // A late timer has not let the event loop read what is there, so it judges nobody.
+    const patience = heartbeatInterval * liveness
+    // A late timer has not let the event loop read what is there, so it judges nobody, nor does the next one.
     const late = now - before > heartbeatInterval * LATE
-    if (!late && now - this.#seen > heartbeatInterval * liveness) this.end("silent")
+    if (late) this.#seen = Math.max(this.#seen, now - patience / 2)
+    if (now - this.#seen > patience) this.end("silent")
     else if (this.#told <= before) {
       this.#told = now
       this.#dealer.trySend(HEARTBEAT)

@@ -85,6 +85,8 @@ const SETTINGS: Settings<Given> = {
 }
 
 const EVENTS = ["up", "down", "failure", "late"] as const
+/** How late a timer may be, in intervals, before it says that it was this process that did not listen. */
+const LATE = 1.5
 
 /** A server, as a client sees it. */
 interface Server {
@@ -105,6 +107,8 @@ export class FreelanceClient<S = MessageLike, R = Same<MessageLike, S, Message, 
   /** What happens. */
   readonly events: Emitter<FreelanceClientEvents> = new Emitter<FreelanceClientEvents>([...EVENTS])
   readonly #serverTimeout: number
+  readonly #pingInterval: number
+  #pinged: number = performance.now()
   readonly #payload: Payload<S, R>
   readonly #requests: Requests
   /** By connection, the one that is asked next in front. */
@@ -124,6 +128,7 @@ export class FreelanceClient<S = MessageLike, R = Same<MessageLike, S, Message, 
       failed: (error, n) => this.events.emit("failure", { attempt: n, error }),
     })
     this.#payload = payloadOf<S, R>(settled.codec)
+    this.#pingInterval = settled.pingInterval
     this.#pinging = setInterval(() => this.#ping(), settled.pingInterval)
     this.#pinging.unref()
   }
@@ -267,7 +272,11 @@ export class FreelanceClient<S = MessageLike, R = Same<MessageLike, S, Message, 
 
   #ping(): void {
     const now = performance.now()
+    // A late timer has not let the event loop read what is there, so it judges nobody, nor does the next one.
+    const late = now - this.#pinged > this.#pingInterval * LATE
+    this.#pinged = now
     for (const server of this.#servers.values()) {
+      if (late) server.heardAt = Math.max(server.heardAt, now - this.#serverTimeout / 2)
       if (server.isAlive && now - server.heardAt > this.#serverTimeout) {
         server.isAlive = false
         const endpoint = nameOf(server.peer)

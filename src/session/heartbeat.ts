@@ -3,7 +3,7 @@
 // A PING goes out after an interval in which nothing arrived. Silence condemns a peer only if everything sent before
 // that PING is known to have been read: a peer at its mark reads nothing, hence answers nothing, and is well.
 
-import { after, cancel, nextTurn, type Timer } from "../clock.ts"
+import { after, cancel, nextTurn, now, type Timer } from "../clock.ts"
 
 export interface HeartbeatSetup {
   /** All in ms; interval 0 sends no PING of our own. */
@@ -106,24 +106,31 @@ export class Heartbeat {
 
   #judge(): void {
     const before = this.#arrivals
-    this.#verdict = after(this.#setup.timeout, () => {
-      // A timer that is late says nothing about the peer: first read what is there.
-      nextTurn(() => {
-        if (this.#stopped || !this.#outstanding) return
-        if (this.#arrivals !== before || this.#setup.paused()) this.#judge()
-        else this.#setup.expired(`Nothing arrived for ${this.#setup.timeout} ms after a PING`)
-      })
+    this.#verdict = afterReading(this.#setup.timeout, (stoodStill) => {
+      if (this.#stopped || !this.#outstanding) return
+      if (stoodStill || this.#arrivals !== before || this.#setup.paused()) this.#judge()
+      else this.#setup.expired(`Nothing arrived for ${this.#setup.timeout} ms after a PING`)
     })
   }
 
   #watch(ms: number): void {
     const before = this.#arrivals
-    this.#timeToLive = after(ms, () => {
-      nextTurn(() => {
-        if (this.#stopped) return
-        if (this.#arrivals !== before || this.#setup.paused()) this.#watch(ms)
-        else this.#setup.expired(`Nothing arrived within the ${ms} ms that the peer promised`)
-      })
+    this.#timeToLive = afterReading(ms, (stoodStill) => {
+      if (this.#stopped) return
+      if (stoodStill || this.#arrivals !== before || this.#setup.paused()) this.#watch(ms)
+      else this.#setup.expired(`Nothing arrived within the ${ms} ms that the peer promised`)
     })
   }
+}
+
+/**
+ * Runs `action` in so many ms, when what had arrived by then has been read: a timer that is late says nothing about the
+ * peer. If it is very late this process stood still, and the peer or what is between may have as well.
+ */
+function afterReading(ms: number, action: (stoodStill: boolean) => void): Timer {
+  const due = now() + ms
+  return after(ms, () => {
+    const stoodStill = now() - due > ms / 2
+    nextTurn(() => action(stoodStill))
+  })
 }

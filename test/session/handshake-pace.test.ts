@@ -1,6 +1,7 @@
 import { pbkdf2Sync } from "node:crypto"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { HandshakePace, Newcomer } from "../../src/session/handshake-pace.ts"
+import { until } from "../support/until.ts"
 
 /** Time that passes only when a step takes some, and turns of the event loop that come when the test says so. */
 class Stage {
@@ -218,6 +219,7 @@ describe("HandshakePace under the timers of a test runner", () => {
     vi.useRealTimers()
     let ran = 0
     for (let i = 0; i < 8; i++) pace.run(new Newcomer(() => ran++))
-    await vi.waitFor(() => expect(ran).toBe(8))
+    await until(() => ran === 8, "all have run")
+    expect(ran).toBe(8)
   })
 })

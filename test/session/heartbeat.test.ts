@@ -32,6 +32,14 @@ function make(setup: Partial<HeartbeatSetup> = {}): Made {
   return one
 }
 
+/** Has the clock jump ahead of the timers, which are late by that then, while `act` runs. */
+async function standing(ms: number, act: () => Promise<void>): Promise<void> {
+  const later = performance.now() + ms
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => later)
+  await act()
+  clock.mockRestore()
+}
+
 /** Lets so many milliseconds pass, with turns of the event loop in between. */
 async function pass(ms: number): Promise<void> {
   for (let left = ms; left > 0; left -= STEP) {
@@ -220,6 +228,15 @@ describe("silence", () => {
     expect(verdicts).toEqual([])
   })
 
+  it("is put off when this process stood still, since the peer may have as well", async () => {
+    const { verdicts } = make()
+    await pass(100)
+    await standing(1000, () => pass(300))
+    expect(verdicts).toEqual([])
+    await pass(300)
+    expect(verdicts).toHaveLength(1)
+  })
+
   it("is not judged while we ourselves read nothing, but is afterwards", async () => {
     const one = make()
     await pass(100)
@@ -260,6 +277,15 @@ describe("the time to live that a peer sends", () => {
     }
     expect(verdicts).toEqual([])
     await pass(1000)
+    expect(verdicts).toHaveLength(1)
+  })
+
+  it("is granted anew when this process stood still, since the peer may have as well", async () => {
+    const { heartbeat, verdicts } = make({ interval: 0 })
+    heartbeat.promised(500)
+    await standing(1000, () => pass(500))
+    expect(verdicts).toEqual([])
+    await pass(500)
     expect(verdicts).toHaveLength(1)
   })
 

@@ -359,7 +359,7 @@ describe("whom nobody knows", () => {
   })
 
   it("LIMIT-3: a handshake that stops ends with its deadline", async () => {
-    await using fort = new CurveFort({ handshakeInterval: 500 })
+    await using fort = new CurveFort({ handshakeInterval: 2000 })
     const [greeted, welcomed] = [await fort.client(), await fort.welcomed()]
     const timedOut = await Promise.all([greeted.ended(), welcomed.ended()])
     expect(timedOut).toEqual([[], []])

@@ -20,7 +20,7 @@ import { link, takeText, text, turns, waits } from "../support/sockets.ts"
 import { TRANSPORTS, transport } from "../support/transports.ts"
 import { until } from "../support/until.ts"
 
-const QUICK = { reconnectInterval: 1, receiveTimeout: 10_000 } as const
+const QUICK = { reconnectInterval: 1, receiveTimeout: 30_000 } as const
 
 /** Ends a proxy before its sockets are closed, whatever became of the test. */
 function ending(running: RunningProxy): AsyncDisposable & { readonly running: RunningProxy } {

@@ -9,7 +9,7 @@ import { turns } from "../support/sockets.ts"
 import { transport } from "../support/transports.ts"
 
 const TCP = transport("tcp")
-const QUICK = { reconnectInterval: 1, receiveTimeout: 10_000 } as const
+const QUICK = { reconnectInterval: 1, receiveTimeout: 30_000 } as const
 
 /** Both forms in which a subscriber can speak. */
 const FORMS = {

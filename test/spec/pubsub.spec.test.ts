@@ -18,7 +18,7 @@ import { turns } from "../support/sockets.ts"
 import { TRANSPORTS } from "../support/transports.ts"
 
 /** Reconnects at once, and gives up waiting instead of making a test hang. */
-const QUICK = { reconnectInterval: 1, receiveTimeout: 10_000 } as const
+const QUICK = { reconnectInterval: 1, receiveTimeout: 30_000 } as const
 
 describe.each(TRANSPORTS)("PUB over $name", (transport) => {
   // Bigger than what the kernel keeps for a connection, once there are a few hundred of them.

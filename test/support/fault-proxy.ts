@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, unlinkSync } from "node:fs"
 import { type AddressInfo, createServer, connect as dial, type Server, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { LOOPBACK } from "./loopback.ts"
 
 /** `forth` goes from who connected to the proxy to the endpoint behind it. */
 export type Direction = "forth" | "back"
@@ -402,10 +403,6 @@ export class FaultProxy implements AsyncDisposable {
     for (const { resolve } of met) resolve(connection)
   }
 }
-
-/** On Linux each test process has a loopback address to itself, where nobody takes the port while it is refused. */
-const LOOPBACK: string =
-  process.platform === "linux" ? `127.78.${(process.pid >> 8) & 255}.${process.pid & 255}` : "127.0.0.1"
 
 /** `resetAndDestroy` says FIN before it resets, and a peer that reads the end first never hears of the reset. */
 function destroyByReset(socket: Socket): void {

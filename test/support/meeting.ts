@@ -1,13 +1,12 @@
 // Where sockets of ours meet those of the npm package `zeromq`, theirs. Whatever a test opens here is closed with it,
 // whether the test passes or not. Nothing here judges anything.
 
-import { once as event } from "node:events"
 import { mkdtemp, rm } from "node:fs/promises"
-import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Socket } from "brokerless"
 import type * as zmq from "zeromq"
+import { LOOPBACK, vacantEndpoint } from "./loopback.ts"
 import { turns } from "./sockets.ts"
 
 /** What carries octets between processes, theirs and ours. */
@@ -59,21 +58,14 @@ export class Meeting implements AsyncDisposable {
 
   /** An endpoint to bind that nobody else has. */
   async wildcard(transport: Transport = "tcp"): Promise<string> {
-    if (transport === "tcp") return "tcp://127.0.0.1:*"
+    if (transport === "tcp") return `tcp://${LOOPBACK}:*`
     this.#directory ??= mkdtemp(join(tmpdir(), "meeting-"))
     return `ipc://${join(await this.#directory, String(this.#paths++))}`
   }
 
   /** An endpoint by its name, at which nobody is. */
   async vacant(transport: Transport): Promise<string> {
-    if (transport === "ipc") return this.wildcard("ipc")
-    const server = createServer()
-    server.listen(0, "127.0.0.1")
-    await event(server, "listening")
-    const { port } = server.address() as AddressInfo
-    server.close()
-    await event(server, "close")
-    return `tcp://127.0.0.1:${port}`
+    return transport === "ipc" ? this.wildcard("ipc") : vacantEndpoint()
   }
 
   /** Binds, and returns what others can connect to. */

@@ -28,7 +28,7 @@ export class Program<Said> implements AsyncDisposable {
       this.#said.push(said as Said)
       this.#wake()
     })
-    this.process.once("exit", () => this.#wake())
+    this.process.once("disconnect", () => this.#wake())
   }
 
   /** The next thing it tells; rejects when the process ends before. */
@@ -36,8 +36,9 @@ export class Program<Said> implements AsyncDisposable {
     for (;;) {
       const said = this.#said.shift()
       if (said !== undefined) return said
-      const { exitCode, signalCode } = this.process
-      if (exitCode !== null || signalCode !== null) throw new Error(`The program ended: ${exitCode ?? signalCode}`)
+      const { connected, exitCode, signalCode } = this.process
+      // It may have ended, and what it told before is still on its way.
+      if (!connected) throw new Error(`The program ended: ${exitCode ?? signalCode}`)
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })

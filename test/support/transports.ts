@@ -1,11 +1,10 @@
 // The transports over which sockets are tested, and endpoints of each. Nothing here opens anything that stays open.
 
-import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
-import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { asTwoThreads } from "./as-two-threads.ts"
+import { LOOPBACK, vacantEndpoint } from "./loopback.ts"
 
 /** One transport under test. */
 export interface TransportCase {
@@ -42,17 +41,8 @@ const ipcCase: TransportCase = {
 
 const tcpCase: TransportCase = {
   name: "tcp",
-  any: () => "tcp://127.0.0.1:*",
-  async named() {
-    // On Linux each test process has a loopback address to itself, where nobody else can take the port meanwhile.
-    const host = process.platform === "linux" ? `127.77.${(process.pid >> 8) & 255}.${process.pid & 255}` : "127.0.0.1"
-    const server = createServer().listen(0, host)
-    await once(server, "listening")
-    const { port } = server.address() as AddressInfo
-    server.close()
-    await once(server, "close")
-    return `tcp://${host}:${port}`
-  },
+  any: () => `tcp://${LOOPBACK}:*`,
+  named: vacantEndpoint,
 }
 
 /** Whether inproc is tested as it is between threads, and nothing else is; see vitest.config.ts. */

@@ -3,7 +3,7 @@
 import { turns } from "./sockets.ts"
 
 /** How long anything may take that happens by itself; only a failure takes that long. */
-const PATIENCE = Number(process.env.FUZZ_PATIENCE ?? 10_000)
+const PATIENCE = Number(process.env.FUZZ_PATIENCE ?? 30_000)
 
 /** Resolves when the condition holds; rejects when it does not in a time that is long for everything. */
 export async function until(condition: () => boolean, what: string): Promise<void> {

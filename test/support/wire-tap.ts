@@ -15,12 +15,13 @@ export class WireTap {
   #silent = new WeakSet<Socket>()
   #wake: () => void = () => {}
 
-  private constructor(server: Server, port: number) {
+  private constructor(server: Server, endpoint: string) {
     this.#server = server
     this.endpoint = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { hostname, port } = new URL(endpoint)
     server.on("connection", (near) => {
       this.connections++
-      const far = dial(port, "127.0.0.1")
+      const far = dial(Number(port), hostname)
       this.#relay(near, far)
       this.#relay(far, near)
     })
@@ -31,7 +32,7 @@ export class WireTap {
     const server = createServer()
     server.listen(0, "127.0.0.1")
     await once(server, "listening")
-    return new WireTap(server, Number(endpoint.slice(endpoint.lastIndexOf(":") + 1)))
+    return new WireTap(server, endpoint)
   }
 
   /** Commands of that name that have passed, both ways together. */

@@ -8,7 +8,8 @@ import { parseEndpoint } from "../../src/endpoint.ts"
 import { EndpointError } from "../../src/errors.ts"
 import { tcp } from "../../src/transport/tcp.ts"
 import { streamTransportSuite } from "../suite/stream-transport.ts"
-import { roundTrip, STREAM_OPTIONS, StreamPairs } from "../support/stream-pairs.ts"
+import { vacantEndpoint } from "../support/loopback.ts"
+import { roundTrip, StreamPairs } from "../support/stream-pairs.ts"
 import { StreamRecorder } from "../support/stream-recorder.ts"
 
 const interfaces = Object.entries(networkInterfaces())
@@ -24,12 +25,7 @@ describe("tcp", () => {
   streamTransportSuite(() => ({
     transport: tcp,
     wildcard: "tcp://127.0.0.1:*",
-    async free() {
-      const handler = { accepted: () => {}, failed: () => {} }
-      const listener = await tcp.listen(parseEndpoint("tcp://127.0.0.1:*", "bind"), STREAM_OPTIONS, handler)
-      await listener.close()
-      return listener.endpoint
-    },
+    free: vacantEndpoint,
     // The port of somebody who connected is nobody's to listen at.
     deserted: ({ far }) => `tcp://${far.stream.address}`,
   }))

@@ -32,7 +32,7 @@ async function fed(code: string, type: "module" | "commonjs"): Promise<{ out: st
   return { out: out.trim(), err }
 }
 
-describe("brokerless/zeromq/draft", { timeout: 60_000 }, () => {
+describe("brokerless/zeromq/draft", { timeout: 180_000 }, () => {
   it("is what capability.draft promises", () => {
     expect(capability.draft).toBe(true)
     expect(createRequire(import.meta.url)("zeromq").capability.draft).toBe(true)
@@ -69,10 +69,10 @@ describe("brokerless/zeromq/draft", { timeout: 60_000 }, () => {
 })
 
 describe("processes with draft sockets live and end with zeromq and with brokerless/zeromq alike", {
-  timeout: 60_000,
+  timeout: 180_000,
 }, () => {
   async function printed(from: string, part: string, address = ""): Promise<string[]> {
-    const { stdout } = await run(process.execPath, ["--no-warnings", LIVING, from, part, address], { timeout: 50_000 })
+    const { stdout } = await run(process.execPath, ["--no-warnings", LIVING, from, part, address], { timeout: 170_000 })
     return stdout.trimEnd().split("\n")
   }
 

@@ -10,7 +10,7 @@ const folder = new URL("../../build/test/programs/zeromq/", import.meta.url)
 async function printed(program: string, options: string[], ...parameters: string[]): Promise<string[]> {
   const path = fileURLToPath(new URL(program, folder))
   const { stdout } = await run(process.execPath, ["--no-warnings", ...options, path, ...parameters], {
-    timeout: 50_000,
+    timeout: 170_000,
   })
   return stdout.trimEnd().split("\n")
 }
@@ -45,14 +45,14 @@ describe("processes live and end with zeromq and with brokerless/zeromq alike", 
   }
 })
 
-describe("a socket of brokerless/zeromq on which a receive waits", { timeout: 60_000 }, () => {
+describe("a socket of brokerless/zeromq on which a receive waits", { timeout: 180_000 }, () => {
   it("is not closed although nobody holds it, which zeromq does not promise", async () => {
     expect(await printed("living.js", ["--expose-gc"], "brokerless/zeromq", "remembered")).toEqual(["still there"])
   })
 })
 
 describe("published packages that depend on zeromq run with an override to brokerless/zeromq", {
-  timeout: 60_000,
+  timeout: 180_000,
 }, () => {
   const override = ["--import", new URL("override.js", folder).href]
 

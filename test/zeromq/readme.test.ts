@@ -59,7 +59,7 @@ function printing(name: string, code: string, wanted: string): Promise<string> {
   })
 }
 
-describe("the examples of the README of zeromq run with brokerless/zeromq", { timeout: 60_000 }, () => {
+describe("the examples of the README of zeromq run with brokerless/zeromq", { timeout: 180_000 }, () => {
   it("Push/Pull", async () => {
     const port = await freePort()
     const producer = printing("producer.js", example('Producer bound to port 3000")\n\n  while', port), "bound")

@@ -18,7 +18,7 @@ async function printed(type: "module" | "commonjs", code: string): Promise<strin
   return stdout.trim()
 }
 
-describe("brokerless/zeromq/v5-compat", { timeout: 60_000 }, () => {
+describe("brokerless/zeromq/v5-compat", { timeout: 180_000 }, () => {
   const names = Object.keys(createRequire(import.meta.url)("zeromq/v5-compat") as object).sort()
 
   it.each(NAMES)("is imported by the name %s, all of it by name and by default", async (name) => {

@@ -4,6 +4,9 @@ import { CodecError, MessageError, OptionError, StateError, TimeoutError } from 
 import { json } from "brokerless/codec"
 import { type CloneChange, CloneClient, CloneServer } from "brokerless/patterns/clone"
 import { describe, expect, it } from "vitest"
+import { LOOPBACK } from "../../../test/support/loopback.ts"
+import { turns } from "../../../test/support/sockets.ts"
+import { slowIntervals } from "../../../test/support/stopped-clock.ts"
 import { until } from "../../../test/support/until.ts"
 import { Stage, tableOf } from "./stage.ts"
 
@@ -243,10 +246,22 @@ describe("a client", () => {
     await expect(text.set("c", "")).rejects.toThrow(MessageError)
   })
 
+  it("does not take its server for silent before it has read what came while it stood still", async () => {
+    const fire = slowIntervals()
+    await using stage = new Stage()
+    const endpoint = await stage.server().bind("tcp://127.0.0.1:*")
+    const client = await stage.follower([endpoint], { serverTimeout: 4000 })
+    fire(5000)
+    fire(500)
+    await turns(50)
+    await client.set("a", 1)
+    expect(client.stats).toMatchObject({ lost: 0, snapshots: 1 })
+  })
+
   it("begins anew when its server does, and loses what that has lost", async () => {
     await using stage = new Stage()
     const first = stage.server()
-    const endpoint = await first.bind("tcp://127.0.0.1:*")
+    const endpoint = await first.bind(`tcp://${LOOPBACK}:*`)
     const client = await stage.follower([endpoint])
     await client.set("a", 1)
     const lost = client.events.once("lost")

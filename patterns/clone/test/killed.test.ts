@@ -9,6 +9,8 @@ import { vacant } from "./relay.ts"
 import { Stage, tableOf } from "./stage.ts"
 
 const PROGRAMS = "../../patterns/clone/test/programs"
+/** Longer than a server that goes on may be without a processor. */
+const PATIENT = { serverTimeout: 2500 }
 
 async function kill(program: Program<unknown>): Promise<void> {
   const ended = once(program.process, "exit")
@@ -26,7 +28,7 @@ describe("when a process is killed", () => {
     expect(await backup.next()).toBe(at[1])
     expect(await primary.next()).toBe("active")
     expect(await backup.next()).toBe("passive")
-    const [writer, reader] = [await stage.follower(at), await stage.follower(at)]
+    const [writer, reader] = [await stage.follower(at, PATIENT), await stage.follower(at, PATIENT)]
     const acknowledged: string[] = []
     let killed: Promise<void> | undefined
     // Changes go on all the time, through the death of the server and to the other one.
@@ -64,7 +66,7 @@ describe("when a process is killed", () => {
     expect(await backup.next()).toBe(at[1])
     expect(await primary.next()).toBe("active")
     expect(await backup.next()).toBe("passive")
-    const clients = [await stage.follower(at), await stage.follower(at)] as const
+    const clients = [await stage.follower(at, PATIENT), await stage.follower(at, PATIENT)] as const
     const [writer, reader] = clients
     let written = 0
     const write = async (count: number): Promise<void> => {

@@ -2,6 +2,8 @@
 
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { turns } from "../../../test/support/sockets.ts"
+import { slowIntervals } from "../../../test/support/stopped-clock.ts"
 import { until } from "../../../test/support/until.ts"
 import { next, type Situation } from "../pair.ts"
 import { Relay, vacant } from "./relay.ts"
@@ -56,12 +58,15 @@ describe("a server of a pair", () => {
   })
 })
 
+/** Longer than this process may be without a processor: a server that stood still for as long serves no more. */
+const FAILOVER = 2500
+
 async function pair(stage: Stage) {
   const at = [await vacant(), await vacant()] as const
   return {
     at,
-    primary: () => stage.server({ peer: at[1] }),
-    backup: () => stage.server({ peer: at[0], role: "backup" }),
+    primary: () => stage.server({ peer: at[1], failoverTimeout: FAILOVER }),
+    backup: () => stage.server({ peer: at[0], role: "backup", failoverTimeout: FAILOVER }),
   }
 }
 
@@ -117,8 +122,8 @@ describe("two servers", () => {
     await using stage = new Stage()
     // Each looks for the other where nobody is until the relays open.
     const [toPrimary, toBackup] = [await vacant(), await vacant()]
-    const primary = stage.server({ peer: toBackup })
-    const backup = stage.server({ peer: toPrimary, role: "backup" })
+    const primary = stage.server({ peer: toBackup, failoverTimeout: FAILOVER })
+    const backup = stage.server({ peer: toPrimary, role: "backup", failoverTimeout: FAILOVER })
     const at = [await primary.bind("tcp://127.0.0.1:*"), await backup.bind("tcp://127.0.0.1:*")] as const
     const left = await stage.follower([at[0], at[1]])
     const right = await stage.follower([at[1], at[0]])
@@ -133,6 +138,32 @@ describe("two servers", () => {
     await until(() => right.has("left"), "its clients find the primary")
     expect([right.endpoint, tableOf(right)]).toEqual([at[0], { left: 1 }])
     expect(relays).toHaveLength(2)
+  })
+
+  it("do not take each other for silent before they have read what came while they stood still", async () => {
+    const fire = slowIntervals()
+    await using stage = new Stage()
+    const { at } = await pair(stage)
+    const times = { heartbeatInterval: 1000, failoverTimeout: 4000 }
+    const first = stage.server({ peer: at[1], ...times })
+    const second = stage.server({ peer: at[0], role: "backup", ...times })
+    await Promise.all([first.bind(at[0]), second.bind(at[1])])
+    const meeting = first.events.once("state")
+    await stage.follower([at[0]])
+    await meeting
+    while (second.state !== "passive") {
+      fire(1000)
+      await turns()
+    }
+    // It would take over for this one.
+    stage.client([at[1]])
+    await until(() => second.stats.waiting > 0, "the backup is asked")
+    const states: string[] = []
+    second.events.on("state", ({ state }) => states.push(state))
+    fire(2700)
+    fire(1400)
+    await turns(50)
+    expect(states).toEqual([])
   })
 
   it("of the same role are told of it", async () => {

@@ -3,12 +3,13 @@
 import { once } from "node:events"
 import { connect, createServer, type Server, type Socket } from "node:net"
 import { CloneServer } from "brokerless/patterns/clone"
+import { LOOPBACK } from "../../../test/support/loopback.ts"
 
-/** An endpoint with two free ones behind it. */
+/** An endpoint at which nobody is, with two such behind it. */
 export async function vacant(): Promise<string> {
   const server = new CloneServer()
   try {
-    return await server.bind("tcp://127.0.0.1:*")
+    return await server.bind(`tcp://${LOOPBACK}:*`)
   } finally {
     await server.close()
   }
@@ -23,7 +24,7 @@ export class Relay {
     const relay = new Relay()
     for (const offset of [0, 1, 2]) {
       const server = createServer((near) => {
-        const far = connect(portOf(target) + offset, "127.0.0.1")
+        const far = connect(portOf(target) + offset, hostOf(target))
         for (const [socket, other] of [
           [near, far],
           [far, near],
@@ -38,7 +39,7 @@ export class Relay {
         }
       })
       relay.#servers.push(server)
-      server.listen(portOf(endpoint) + offset, "127.0.0.1")
+      server.listen(portOf(endpoint) + offset, LOOPBACK)
       await once(server, "listening")
     }
     return relay
@@ -59,4 +60,8 @@ export class Relay {
 
 function portOf(endpoint: string): number {
   return Number(endpoint.slice(endpoint.lastIndexOf(":") + 1))
+}
+
+function hostOf(endpoint: string): string {
+  return new URL(endpoint).hostname
 }

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest"
 import { FaultProxy } from "../../../test/support/fault-proxy.ts"
 import { Random } from "../../../test/support/random.ts"
 import { turns } from "../../../test/support/sockets.ts"
-import { converged, follow, type Numbers, padded, stateOf } from "./stage.ts"
+import { ANYWHERE, converged, follow, type Numbers, padded, stateOf } from "./stage.ts"
 
 const FIRST_SEED = Number(process.env.FEED_SEED ?? 1)
 const RUNS = Number(process.env.FEED_RUNS ?? 12)
@@ -29,7 +29,7 @@ class World {
   publisher: FeedPublisher<number>
   readonly listeners: Listener[] = []
   readonly proxies: FaultProxy[] = []
-  #endpoints = { updates: "tcp://127.0.0.1:*", recovery: "tcp://127.0.0.1:*" }
+  #endpoints = ANYWHERE
   #value = 0
   /** Octets of a value; large ones fill the buffers of stalled connections. */
   readonly #size: number

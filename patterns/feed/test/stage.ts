@@ -11,6 +11,7 @@ import {
   type FeedUpdate,
 } from "brokerless/patterns/feed"
 import { FaultProxy } from "../../../test/support/fault-proxy.ts"
+import { LOOPBACK } from "../../../test/support/loopback.ts"
 
 /** Values as JSON. */
 export const json: Codec<number> = {
@@ -24,7 +25,7 @@ export function padded(size: number): Codec<number> {
 }
 
 /** Endpoints of which the system chooses the names. */
-export const ANYWHERE: FeedEndpoints = { updates: "tcp://127.0.0.1:*", recovery: "tcp://127.0.0.1:*" }
+export const ANYWHERE: FeedEndpoints = { updates: `tcp://${LOOPBACK}:*`, recovery: `tcp://${LOOPBACK}:*` }
 
 export async function publish(
   options: FeedPublisherOptions = {},
@@ -72,7 +73,7 @@ export function collect(subscriber: Numbers): FeedUpdate<number>[] {
 }
 
 /** How long anything may take that happens by itself. */
-const PATIENCE = 15_000
+const PATIENCE = 30_000
 
 /** Resolves when the condition holds; looked at every few ms, because some of it waits for timers. */
 export async function until(condition: () => boolean, what: string | (() => string)): Promise<void> {

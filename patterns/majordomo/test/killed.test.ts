@@ -5,6 +5,7 @@ import { once } from "node:events"
 import { json } from "brokerless/codec"
 import { MajordomoBroker, MajordomoClient } from "brokerless/patterns/majordomo"
 import { describe, expect, it } from "vitest"
+import { LOOPBACK } from "../../../test/support/loopback.ts"
 import { Program } from "../../../test/support/program.ts"
 import { until } from "../../../test/support/until.ts"
 
@@ -36,7 +37,7 @@ describe("when a process is killed", () => {
   })
 
   it("that is the broker: workers and clients find the next one, and requests are asked again", async () => {
-    await using first = new Program<string>(`${PROGRAMS}/broker`, "tcp://127.0.0.1:*")
+    await using first = new Program<string>(`${PROGRAMS}/broker`, `tcp://${LOOPBACK}:*`)
     const endpoint = await first.next()
     await using client = new MajordomoClient({ codec: json<number>(), timeout: 15_000, retries: 3 })
     client.connect(endpoint)

@@ -3,8 +3,10 @@
 import { OptionError, StateError, TimeoutError } from "brokerless"
 import { json } from "brokerless/codec"
 import { MajordomoBroker, MajordomoClient, MajordomoWorker } from "brokerless/patterns/majordomo"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { deferred } from "../../../test/support/deferred.ts"
+import { turns } from "../../../test/support/sockets.ts"
+import { slowIntervals, stopClock } from "../../../test/support/stopped-clock.ts"
 import { until } from "../../../test/support/until.ts"
 
 const HEARTBEAT = 200
@@ -189,6 +191,7 @@ describe("an answer in parts", () => {
   })
 
   it("is not begun anew when its worker is lost in the middle", async () => {
+    stopClock()
     await using s = await stage()
     const stuck = deferred<void>()
     const worker = s.worker("half", async function* (n) {
@@ -199,9 +202,13 @@ describe("an answer in parts", () => {
     const stream = client.stream("half", 1)
     expect((await stream.next()).value).toBe(1)
     const dropped = s.broker.events.once("request:dropped")
-    await worker.close({ linger: 0 })
+    const closed = worker.close({ linger: 0 })
+    await vi.advanceTimersByTimeAsync(0)
+    await closed
     expect((await dropped).reason).toBe("interrupted")
-    await expect(stream.next()).rejects.toThrow(TimeoutError)
+    const late = expect(stream.next()).rejects.toThrow(TimeoutError)
+    vi.advanceTimersByTime(400)
+    await late
     expect(client.stats.retries).toBe(0)
     stuck.resolve()
   })
@@ -321,7 +328,7 @@ describe("a broker", () => {
 
   it("gives what it has to its workers before it closes, and takes nothing new", async () => {
     await using s = await stage()
-    const client = s.client({ retries: 0, timeout: 1000 })
+    const client = s.client({ retries: 0, timeout: -1 })
     const gate = deferred<void>()
     s.worker("gated", async (n) => {
       await gate.promise
@@ -390,6 +397,21 @@ describe("a worker", () => {
     s.worker("stuck", (n) => n + 1)
     expect(await asked).toBe(2)
     expect(s.broker.stats.again).toBe(1)
+  })
+
+  it("and its broker do not take each other for silent before they have read what came meanwhile", async () => {
+    const fire = slowIntervals()
+    await using s = await stage()
+    const worker = s.worker("square", (n) => n * n)
+    await s.broker.events.once("worker:join")
+    const parted: string[] = []
+    s.broker.events.on("worker:leave", ({ reason }) => parted.push(reason))
+    worker.events.on("disconnect", ({ reason }) => parted.push(reason))
+    fire(HEARTBEAT * 6)
+    fire(HEARTBEAT * 1.4)
+    await turns(50)
+    expect(parted).toEqual([])
+    expect(await s.client().request("square", 3)).toBe(9)
   })
 
   it("comes back to a broker that was closed and is there again", async () => {

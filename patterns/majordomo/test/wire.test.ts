@@ -1,9 +1,10 @@
 // Against peers made by hand of sockets of libzmq: every frame as RFC 18 has it, in both directions.
 
 import { MajordomoBroker, MajordomoClient, MajordomoWorker } from "brokerless/patterns/majordomo"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import * as zmq from "zeromq"
 import { Meeting } from "../../../test/support/meeting.ts"
+import { stopClock } from "../../../test/support/stopped-clock.ts"
 
 const HEARTBEAT = ["MDPW02", "\x05"]
 const DISCONNECT = ["MDPW02", "\x06"]
@@ -94,6 +95,8 @@ describe("our broker", () => {
     expect(await hear(silent)).toEqual(["MDPW02", "\x02", "anna", "", "x"])
     expect((await broker.events.once("worker:leave")).reason).toBe("silent")
     await other.send(["MDPW02", "\x01", "echo"])
+    const beating = setInterval(() => void other.send(HEARTBEAT).catch(() => {}), 20)
+    meeting.use({ close: () => clearInterval(beating) })
     expect(await hear(other)).toEqual(["MDPW02", "\x02", "anna", "", "x"])
     await silent.send(["MDPW02", "\x04", "anna", "", "late"])
     expect(await hear(silent)).toEqual(DISCONNECT)
@@ -242,11 +245,13 @@ describe("our client", () => {
     await using meeting = new Meeting()
     const broker = meeting.theirs(new zmq.Router())
     const endpoint = await meeting.bind(broker)
+    stopClock()
     const client = meeting.use(new MajordomoClient({ timeout: 200, retries: 5 }))
     client.connect(endpoint)
     const answer = client.request("echo", ["one", "two"])
     const first = await hearFrom(broker)
     expect(first.frames).toEqual(["MDPC02", "\x01", "echo", "one", "two"])
+    vi.advanceTimersByTime(200)
     const second = await hearFrom(broker)
     expect(second.frames).toEqual(first.frames)
     expect(second.from.equals(first.from)).toBe(false)
@@ -272,11 +277,13 @@ describe("our client", () => {
     await using meeting = new Meeting()
     const broker = meeting.theirs(new zmq.Router())
     const endpoint = await meeting.bind(broker)
+    stopClock()
     const client = meeting.use(new MajordomoClient({ timeout: 100, retries: 0 }))
     client.connect(endpoint)
     const lost = client.request("echo", "first")
     lost.catch(() => {})
     const first = await hearFrom(broker)
+    vi.advanceTimersByTime(100)
     await expect(lost).rejects.toMatchObject({ code: "EAGAIN" })
     const next = client.request("echo", "second", { timeout: -1 })
     const second = await hearFrom(broker)

@@ -5,6 +5,7 @@ import { Resolver } from "node:dns/promises"
 import { once } from "node:events"
 import type { MeshResolver } from "brokerless/patterns/mesh"
 import { describe, expect, it } from "vitest"
+import { LOOPBACK } from "../../../test/support/loopback.ts"
 import { Nodes, names, sees } from "./nodes.ts"
 
 interface Who {
@@ -29,7 +30,7 @@ describe("names", () => {
     let records = [{ name: "node", port: portOf(one) }]
     const client = nodes.make({
       dns: [{ name: "_mesh._tcp.test", type: "SRV", interval: 10 }],
-      resolver: { ...nothing, resolve4: async () => ["127.0.0.1"], resolveSrv: async () => records },
+      resolver: { ...nothing, resolve4: async () => [LOOPBACK], resolveSrv: async () => records },
     })
     await sees(client, names("one"))
     records = [...records, { name: "node", port: portOf(atTwo) }]
@@ -50,7 +51,7 @@ describe("names", () => {
       resolver: { ...nothing, resolve4 },
     })
     const call = client.service<Who>("who").name()
-    answer(["127.0.0.1"])
+    answer([LOOPBACK])
     expect(await call).toBe("one")
     await expect(client.service<Who>("whom").name()).rejects.toThrow("nobody offers this")
   })
@@ -61,7 +62,7 @@ describe("names", () => {
     let works = false
     const client = nodes.make({
       dns: [{ name: "nodes.test", type: "A", port: portOf(endpoint), interval: 10 }],
-      resolver: { ...nothing, resolve4: async (name) => (works ? ["127.0.0.1"] : nothing.resolve4(name)) },
+      resolver: { ...nothing, resolve4: async (name) => (works ? [LOOPBACK] : nothing.resolve4(name)) },
     })
     const failed = await client.events.once("dns:error")
     expect(failed).toMatchObject({ name: "nodes.test", error: { message: "no such name" } })
@@ -105,7 +106,7 @@ describe("names", () => {
   })
 })
 
-/** Answers A with 127.0.0.1, and SRV with one target at a port (RFC 1035, RFC 2782). */
+/** Answers A with the address at which tests listen, and SRV with one target at a port (RFC 1035, RFC 2782). */
 class DnsServer implements AsyncDisposable {
   readonly asked: string[] = []
   readonly #socket: Socket
@@ -139,7 +140,7 @@ class DnsServer implements AsyncDisposable {
     const data =
       type === 33
         ? Buffer.concat([Buffer.from([0, 0, 0, 0, target >> 8, target & 0xff]), toName("node-0.mesh.test")])
-        : Buffer.from([127, 0, 0, 1])
+        : Buffer.from(LOOPBACK.split(".").map(Number))
     const head = Buffer.from(query.subarray(0, 12))
     head.writeUInt16BE(0x8180, 2)
     head.writeUInt16BE(1, 6)

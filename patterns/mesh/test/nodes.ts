@@ -1,6 +1,7 @@
 // Nodes for one test: quick to notice what happens, and closed at its end whatever comes of it.
 
 import { MeshNode, type MeshNodeOptions } from "brokerless/patterns/mesh"
+import { LOOPBACK } from "../../../test/support/loopback.ts"
 
 export class Nodes implements AsyncDisposable {
   readonly #nodes: MeshNode[] = []
@@ -20,7 +21,7 @@ export class Nodes implements AsyncDisposable {
   /** A node that others can connect to, and where. */
   async bound(options: MeshNodeOptions = {}): Promise<[MeshNode, string]> {
     const node = this.make(options)
-    return [node, await node.bind("tcp://127.0.0.1:*")]
+    return [node, await node.bind(`tcp://${LOOPBACK}:*`)]
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,6 +8,8 @@ import { describe, expect, it } from "vitest"
 import * as zmq from "zeromq"
 import { deferred } from "../../../test/support/deferred.ts"
 import { frames, Meeting } from "../../../test/support/meeting.ts"
+import { turns } from "../../../test/support/sockets.ts"
+import { slowIntervals } from "../../../test/support/stopped-clock.ts"
 import { until } from "../../../test/support/until.ts"
 
 const codec = json<string>()
@@ -66,8 +68,23 @@ describe("a client", () => {
     const again = client.events.once("up")
     await server.send([id!, "PONG"])
     await again
+    await until(() => client.stats.pings > 2, "it goes on asking")
     await client.close({ timeout: 0 })
-    expect(client.stats.pings).toBeGreaterThan(2)
+  })
+
+  it("does not take a server for silent before it has read what came while it stood still", async () => {
+    const fire = slowIntervals()
+    await using server = await FreelanceServer.listen(ANY, (question: string) => `re ${question}`, { codec })
+    await using client = new FreelanceClient({ codec, pingInterval: 1000, serverTimeout: 4000 })
+    client.connect(server.identity)
+    await until(() => client.stats.servers === 1, "it is alive")
+    let downs = 0
+    client.events.on("down", () => downs++)
+    fire(6000)
+    fire(1400)
+    await turns(50)
+    expect(await client.request("?")).toBe("re ?")
+    expect(downs).toBe(0)
   })
 
   it("takes only the answer of whom it asked, once, and counts the others", async () => {

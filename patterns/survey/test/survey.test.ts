@@ -3,8 +3,9 @@
 import { AbortError, ClosedError, Dealer, type Peer, StateError } from "brokerless"
 import { json } from "brokerless/codec"
 import { Respondent, type SurveyOutcome, Surveyor } from "brokerless/patterns/survey"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { deferred } from "../../../test/support/deferred.ts"
+import { stopClock } from "../../../test/support/stopped-clock.ts"
 import { until } from "../../../test/support/until.ts"
 
 const codec = json<string>()
@@ -85,11 +86,15 @@ describe("a survey", () => {
   })
 
   it("ends at its deadline with the answers there are, and drops late ones, counted", async () => {
+    stopClock()
     await crowd([() => "in time"], async (surveyor) => {
       await using late = new Dealer({ linger: 0 })
       late.connect(surveyor.endpoints[0] as string)
       await surveyor.waitForPeers(2)
-      const outcome = await surveyor.survey("?", { timeout: 1000 }).all
+      const survey = surveyor.survey("?", { timeout: 1000 })
+      await until(() => surveyor.stats.answers === 1, "there is an answer")
+      vi.advanceTimersByTime(1000)
+      const outcome = await survey.all
       expect(outcome).toMatchObject({ reason: "deadline", asked: 2 })
       expect(texts(outcome)).toEqual(["in time"])
       expect(outcome.missing).toHaveLength(1)

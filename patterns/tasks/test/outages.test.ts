@@ -64,7 +64,7 @@ describe("worker processes that are stopped for longer than a task may take, and
     expect(ventilator.stats).toMatchObject({ accepted: 600, done: 600, failed: 0, late: 0, unexpected: 0 })
     expect(ventilator.stats.duplicates).toBe(extra)
     for (const program of crew) await program[Symbol.asyncDispose]()
-  }, 60_000)
+  }, 180_000)
 })
 
 describe("workers whose connections break, and who come back", () => {
@@ -98,7 +98,7 @@ describe("workers whose connections break, and who come back", () => {
     expect(first.process.exitCode).toBeNull()
     expect(ventilator.stats).toMatchObject({ accepted: 400, done: 400, failed: 0, late: 0 })
     expect(ventilator.stats.redelivered).toBeGreaterThan(0)
-  }, 60_000)
+  }, 180_000)
 })
 
 describe("a sink process that is killed, again and again", () => {
@@ -127,7 +127,7 @@ describe("a sink process that is killed, again and again", () => {
     expect([...taken.count("done").keys()].sort((a, b) => a - b)).toEqual(numbers(300))
     expect(ventilator.stats).toMatchObject({ accepted: 300, done: 300, failed: 0 })
     for (const program of [...crew, sink]) await program[Symbol.asyncDispose]()
-  }, 60_000)
+  }, 180_000)
 })
 
 describe("a ventilator that drains", () => {
@@ -159,7 +159,7 @@ describe("a ventilator that drains", () => {
     expectAllDone(await Promise.all(all), log, retries)
     expect(ventilator.stats).toMatchObject({ accepted: 300, done: 300, failed: 0, cancelled: 0 })
     second.process.kill("SIGKILL")
-  }, 60_000)
+  }, 180_000)
 
   it("is closed in the midst of it: what is not done rejects, and workers are told to stop", async () => {
     const ventilator = new Ventilator<Order, Report>({ codec: json() })

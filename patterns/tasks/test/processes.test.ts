@@ -80,11 +80,11 @@ describe("a worker process that is killed", () => {
 
 describe("a worker process that hangs", () => {
   it("exceeds its time: its task, and what waited behind it, is done by others", async () => {
-    await using ventilator = open({ timeout: 300 })
+    await using ventilator = open({ timeout: 3000 })
     const endpoint = await ventilator.bind("ipc://*")
     const log = new Log()
     await using stuck = await worker(endpoint)
-    const hanging = ventilator.run({ do: "hang", n: 0, log: log.path }, { retries: 0 })
+    const hanging = ventilator.run({ do: "hang", n: 0, log: log.path }, { retries: 0, timeout: 300 })
     const behind = Promise.all([1, 2, 3].map((n) => ventilator.run({ do: "square", n, log: log.path })))
     await expect(hanging).rejects.toMatchObject({ name: "TimeoutError" })
     await using other = await worker(endpoint)
@@ -96,7 +96,7 @@ describe("a worker process that hangs", () => {
   })
 
   it("is stopped and goes on: what it did twice is reported", async () => {
-    await using ventilator = open({ timeout: 200 })
+    await using ventilator = open({ timeout: 2500 })
     const endpoint = await ventilator.bind("ipc://*")
     const log = new Log()
     await using first = await worker(endpoint)
@@ -188,5 +188,5 @@ describe("many deaths", () => {
     for (const [, times] of done) extra += times - 1
     expect(duplicates.length).toBeLessThanOrEqual(extra)
     for (const program of crew) await program[Symbol.asyncDispose]()
-  }, 60_000)
+  }, 180_000)
 })

@@ -1,6 +1,7 @@
 import { Dealer, OptionError } from "brokerless"
 import { Sink, TaskWorker, Ventilator } from "brokerless/patterns/tasks"
 import { describe, expect, it } from "vitest"
+import { LOOPBACK } from "../../../test/support/loopback.ts"
 import { Program } from "../../../test/support/program.ts"
 import { until } from "../../../test/support/until.ts"
 import { decodeTaken, encodeResults } from "../wire.ts"
@@ -62,7 +63,7 @@ describe("Sink", () => {
   it("gets again what it had not taken when it was lost, and nothing is lost", async () => {
     await using ventilator = new Ventilator<number, undefined>({ codec: json() })
     const first = new Sink<number>({ codec: json() })
-    const endpoint = await first.bind("tcp://127.0.0.1:*")
+    const endpoint = await first.bind(`tcp://${LOOPBACK}:*`)
     await using worker = new TaskWorker<number, number>({
       codec: json(),
       sink: endpoint,

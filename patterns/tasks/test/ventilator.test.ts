@@ -1,7 +1,8 @@
 import { AbortError, ClosedError, CodecError, OptionError, TimeoutError } from "brokerless"
 import { type DeadLetter, DeadLetterError, TaskError, TaskWorker, Ventilator } from "brokerless/patterns/tasks"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { turns } from "../../../test/support/sockets.ts"
+import { stopClock } from "../../../test/support/stopped-clock.ts"
 import { until } from "../../../test/support/until.ts"
 import { json } from "./programs/jobs.ts"
 import { Hands, Stage } from "./stage.ts"
@@ -267,12 +268,14 @@ describe("a task that fails", () => {
 
 describe("a task that exceeds its time", () => {
   it("goes to another worker, the first is told, and its late answer is a duplicate", async () => {
+    stopClock()
     await using stage = await Stage.open()
     const slow = new Hands()
     await stage.worker(slow.handler, { name: "slow" })
     const overdue = stage.ventilator.events.once("task:overdue")
     const result = stage.ventilator.run(4, { timeout: 20 })
     await slow.haveBegun(1)
+    vi.advanceTimersByTime(20)
     expect(await overdue).toMatchObject({ id: 1, attempt: 1, worker: "slow" })
     await until(() => slow.signals.get(4)?.aborted === true, "the first worker is told to stop")
     await stage.worker(square)
@@ -284,13 +287,16 @@ describe("a task that exceeds its time", () => {
   })
 
   it("counts the first answer, whichever attempt it is of", async () => {
+    stopClock()
     await using stage = await Stage.open()
     const first = new Hands()
     const second = new Hands()
     await stage.worker(first.handler)
     const result = stage.ventilator.run(4, { timeout: 30 })
     await first.haveBegun(1)
-    await stage.ventilator.events.once("task:overdue")
+    const overdue = stage.ventilator.events.once("task:overdue")
+    vi.advanceTimersByTime(30)
+    await overdue
     await stage.worker(second.handler)
     await second.haveBegun(1)
     first.finish(4)
@@ -312,11 +318,15 @@ describe("a task that exceeds its time", () => {
   })
 
   it("has nothing else wait behind it: a worker that hangs gets no more", async () => {
+    stopClock()
     await using stage = await Stage.open()
     const stuck = new Hands()
     await stage.worker(stuck.handler, { prefetch: 10, name: "stuck" })
     const hanging = stage.ventilator.run(1, { timeout: 10 })
-    await stage.ventilator.events.once("task:overdue")
+    await stuck.haveBegun(1)
+    const overdue = stage.ventilator.events.once("task:overdue")
+    vi.advanceTimersByTime(10)
+    await overdue
     expect(stage.ventilator.workers).toMatchObject([{ stuck: true, held: 1 }])
     await stage.worker(square)
     const all = Promise.all(numbers(50).map((n) => stage.ventilator.run(n)))

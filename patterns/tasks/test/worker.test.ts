@@ -1,6 +1,7 @@
 import { ClosedError, Dealer, OptionError, Router, StateError } from "brokerless"
 import { TaskWorker, Ventilator } from "brokerless/patterns/tasks"
 import { describe, expect, it } from "vitest"
+import { LOOPBACK } from "../../../test/support/loopback.ts"
 import { turns } from "../../../test/support/sockets.ts"
 import { until } from "../../../test/support/until.ts"
 import { decodeFromVentilator, decodeFromWorker, encodeAnswers, encodeReady, encodeTasks } from "../wire.ts"
@@ -114,7 +115,7 @@ describe("TaskWorker", () => {
 
   it("goes on with what it does when the connection is lost, and its answer counts", async () => {
     await using ventilator = new Ventilator<number, number>({ codec: json() })
-    const endpoint = await ventilator.bind("tcp://127.0.0.1:*")
+    const endpoint = await ventilator.bind(`tcp://${LOOPBACK}:*`)
     const hands = new Hands()
     await using worker = new TaskWorker<number, number>({
       codec: json(),
@@ -142,7 +143,7 @@ describe("TaskWorker", () => {
 
   it("stops what it did for a ventilator when another is there in its place", async () => {
     const first = new Ventilator<number, number>({ codec: json() })
-    const endpoint = await first.bind("tcp://127.0.0.1:*")
+    const endpoint = await first.bind(`tcp://${LOOPBACK}:*`)
     const hands = new Hands()
     await using worker = new TaskWorker<number, number>({
       codec: json(),

@@ -14,10 +14,12 @@ import {
   TimeoutError,
   UnreachableError,
 } from "brokerless"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { json } from "../../support/json.ts"
 import { join, link, receiveText, take, text, turns, untilPeers, waits } from "../../support/sockets.ts"
+import { stopClock } from "../../support/stopped-clock.ts"
 import { TRANSPORTS, transport } from "../../support/transports.ts"
+import { until } from "../../support/until.ts"
 
 const QUICK = { reconnectInterval: 1, reconnectMaxInterval: 10 } as const
 const { any, named } = transport("inproc")
@@ -119,14 +121,14 @@ describe("the time of request()", () => {
     await using request = new Request()
     await using router = new Router()
     await link(router, request, any())
-    const asked = request.request("x", { timeout: 20, retries: 1000 })
-    const [first, second] = await take(router, 2)
-    await router.send([...(first as Buffer[]).slice(0, -1), "late"])
-    await turns(1)
-    expect(request.stats.dropped.unexpected).toBe(1)
-    let last = second as Buffer[]
-    for (let next = router.tryReceive(); next !== undefined; next = router.tryReceive()) last = next
-    await router.send([...last.slice(0, -1), "in time"])
+    stopClock()
+    const asked = request.request("x", { timeout: 20, retries: 1 })
+    const first = await router.receive()
+    vi.advanceTimersByTime(20)
+    const second = await router.receive()
+    await router.send([...first.slice(0, -1), "late"])
+    await until(() => request.stats.dropped.unexpected === 1, "the late one is dropped")
+    await router.send([...second.slice(0, -1), "in time"])
     expect(text(await asked)).toEqual(["in time"])
   })
 

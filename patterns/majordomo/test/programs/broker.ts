@@ -5,5 +5,5 @@
 import { MajordomoBroker } from "brokerless/patterns/majordomo"
 
 const [endpoint] = process.argv.slice(2) as [string]
-const broker = new MajordomoBroker({ heartbeatInterval: 200 })
+const broker = new MajordomoBroker({ heartbeatInterval: 1000 })
 process.send?.(await broker.bind(endpoint))

@@ -12,6 +12,6 @@ const worker = new MajordomoWorker(
     process.send?.(n)
     return order === "hang" ? new Promise<number>(() => {}) : n * n
   },
-  { codec: json<number>(), heartbeatInterval: 200, reconnectInterval: 10, reconnectMaxInterval: 100 },
+  { codec: json<number>(), heartbeatInterval: 1000, reconnectInterval: 10, reconnectMaxInterval: 100 },
 )
 worker.connect(endpoint)

@@ -12,8 +12,8 @@ const node = new MeshNode({
   name,
   seeds,
   heartbeatInterval: 50,
-  staleAfter: 500,
-  lostAfter: 2000,
+  staleAfter: 2500,
+  lostAfter: 4000,
   reconnectMaxInterval: 200,
 })
 const say = (said: Said): void => void process.send?.(said)
