@@ -105,6 +105,7 @@ describe("the examples of the README of zeromq run with brokerless/zeromq", { ti
 describe("programs that were checked against the declarations of zeromq", { timeout: 120_000 }, () => {
   it("compile unchanged against ours", () => {
     const programs = [
+      "surface",
       "calls",
       "endpoints",
       "observing",

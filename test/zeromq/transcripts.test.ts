@@ -49,6 +49,7 @@ function isLines(shown: object): shown is Lines {
 }
 
 const FILES = [
+  ["surface", "what the classes look like"],
   ["patterns", "types of sockets over every transport"],
   ["calls", "what calls take, refuse and wait for"],
   ["options", "options: first values, limits, errors, warnings"],
