@@ -48,9 +48,13 @@ export class ContextState {
     return this.values.get(IPV6) === 1
   }
 
+  get blocky(): boolean {
+    return this.values.get(BLOCKY) === 1
+  }
+
   /** How long the sockets of this context linger, unless they say otherwise. */
   get linger(): number {
-    return this.values.get(BLOCKY) === 1 ? -1 : 0
+    return this.blocky ? -1 : 0
   }
 
   /** One socket more. Throws `EMFILE`. */

@@ -1,7 +1,10 @@
 // STREAM: peers of tcp that speak no ZMTP.
 
 import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
 import { connect, createServer, type Socket } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { type Scenario, until } from "./stage.ts"
 
 export const server: Scenario = async ({ zmq, say }) => {
@@ -136,4 +139,30 @@ export const anyNumberOfFrames: Scenario = async ({ zmq, say, tell }) => {
   stream.close()
   for (const socket of served) socket.destroy()
   server.close()
+}
+
+export const overAPath: Scenario = async ({ zmq, say }) => {
+  const directory = mkdtempSync(join(tmpdir(), "unbinding-"))
+  const path = `${directory}/socket`
+  const [bound, connected] = [new zmq.Stream(), new zmq.Stream({ linger: 0 })]
+  await bound.bind(`ipc://${path}`)
+  const client = connect(path)
+  const [id] = await bound.receive()
+  client.write("question")
+  say((await bound.receive())[1])
+  await bound.send([id, "answer"])
+  const [answer] = (await once(client, "data")) as [Buffer]
+  say(answer)
+  client.destroy()
+  await bound.receive()
+  connected.connect(`ipc://${path}`, { routingId: "server" })
+  say(await connected.receive())
+  const [other] = await bound.receive()
+  await connected.send(["server", "from a Stream"])
+  say((await bound.receive())[1])
+  await bound.send([other, "to a Stream"])
+  say(await connected.receive())
+  bound.close()
+  connected.close()
+  rmSync(directory, { recursive: true })
 }
