@@ -2,15 +2,20 @@ import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
+import { vacantPort } from "../support/datagrams.ts"
 
 const run = promisify(execFile)
 const folder = new URL("../../build/test/programs/zeromq/", import.meta.url)
 
-/** What a process prints that ends by itself. */
+/** What a process prints until it ends. */
 async function printed(program: string, options: string[], ...parameters: string[]): Promise<string[]> {
   const path = fileURLToPath(new URL(program, folder))
   const { stdout } = await run(process.execPath, ["--no-warnings", ...options, path, ...parameters], {
     timeout: 50_000,
+  }).catch((ended: { stdout: string; killed: boolean; signal: string | null }) => {
+    // By a signal of its own, not by one of ours.
+    if (ended.killed || ended.signal === null) throw ended
+    return ended
   })
   return stdout.trimEnd().split("\n")
 }
@@ -23,7 +28,10 @@ describe("processes live and end with zeromq and with brokerless/zeromq alike", 
     ["unblocking", "nor may it in a context that is not blocky"],
     ["heir", "what was sent arrives although its process ended, with its socket open or closed"],
     ["exiting", "process.exit() waits for nobody"],
+    ["hastyHeir", "what was given to a connection arrives although process.exit() came at once"],
+    ["endings", "patience, words and codes of processes that have something to send, and nobody to take it"],
     ["forgotten", "a socket that nobody holds is closed"],
+    ["forgottenContext", "and so is one whose context nobody holds, either"],
     ["threads", "inproc between threads on the default context"],
   ] as const) {
     it(`${part}: ${what}`, async () => {
@@ -35,9 +43,41 @@ describe("processes live and end with zeromq and with brokerless/zeromq alike", 
   }
 })
 
-describe("a socket of brokerless/zeromq on which a receive waits", { timeout: 60_000 }, () => {
-  it("is not closed although nobody holds it, which zeromq does not promise", async () => {
+describe("a process, or a socket, of brokerless/zeromq otherwise than of zeromq", { timeout: 60_000 }, () => {
+  const BOTH = ["zeromq", "brokerless/zeromq"] as const
+
+  /** What both print, until they end or are ended; theirs first. */
+  function both(part: string, ...parameters: string[]): Promise<string[][]> {
+    return Promise.all(BOTH.map((from) => printed("living.js", ["--expose-gc"], from, part, ...parameters)))
+  }
+
+  it("is not closed although nobody holds it, as with zeromq, while a send or a receive waits", async () => {
+    expect(await both("forgottenWhileItWaits")).toEqual([
+      ["send collected", "receive collected"],
+      ["send kept", "receive kept"],
+    ])
+  })
+
+  it("a receive that nobody holds hears of what comes", async () => {
     expect(await printed("living.js", ["--expose-gc"], "brokerless/zeromq", "remembered")).toEqual(["still there"])
+  })
+
+  it("tells of its end when it has waited, with zeromq before", async () => {
+    expect(await both("lastWords")).toEqual([["exit before it waited true"], ["exit before it waited false"]])
+  })
+
+  it("goes on when its observer was closed, with zeromq it does not", async () => {
+    expect(await both("observedNoMore")).toEqual([["stands still"], ["bound"]])
+  })
+
+  it("cannot stand between a socket and itself, which ends the process with zeromq", async () => {
+    expect(await both("proxyOfOne")).toEqual([[""], ["EINVAL"]])
+  })
+
+  it("receives a long group, which ends the process with zeromq", async () => {
+    const addresses = await Promise.all(BOTH.map(async () => `udp://127.0.0.1:${await vacantPort()}`))
+    const told = BOTH.map((from, i) => printed("living.js", [], from, "longGroup", addresses[i] as string))
+    expect(await Promise.all(told)).toEqual([[""], ["came"]])
   })
 })
 
