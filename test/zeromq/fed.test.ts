@@ -38,7 +38,7 @@ const PROGRAMS: readonly (readonly [what: string, parameters: readonly string[],
   ["-p of a socket", ["-p", 'new (require("FROM").Push)({ linger: 0 })'], ""],
   [
     "-p of values",
-    ["-p", 'const { version, capability, context } = require("FROM"); [version, capability, context]'],
+    ["-p", 'const { version, context } = require("FROM"); [version, context]'],
     "",
   ],
   ["-p of the names", ["-p", 'Object.keys(require("FROM")).sort().join()'], ""],
