@@ -397,9 +397,9 @@ export const DIFFERENCES: readonly Difference[] = [
     ],
   },
   {
-    what: "methods of classes",
-    theirs: "cannot be replaced, and say that they take no parameters; so do classes",
-    ours: "are functions of JavaScript",
+    what: "what classes look like: `Socket.length`, `console.log(Socket)`, methods that are replaced",
+    theirs: "native functions without parameters; their methods cannot be replaced",
+    ours: "classes; methods can be replaced",
     why: "they are classes of JavaScript",
     shown: [
       {
@@ -407,8 +407,28 @@ export const DIFFERENCES: readonly Difference[] = [
         theirs: [
           `replace bind throws TypeError "Cannot assign to read only property 'bind' of object '#<Socket>'"`,
           "parameters of Socket 0",
+          "printed [Function: Socket]",
         ],
-        ours: ["replace bind gives done", "parameters of Socket 2"],
+        ours: ["replace bind gives done", "parameters of Socket 2", "printed [class Socket]"],
+      },
+    ],
+  },
+  {
+    what: "the moment at which a promise settles",
+    theirs:
+      "a message is received in a later turn of the event loop, before what it lets be sent; closing refuses at once",
+    ours: "a message is received as soon as it is there, what it lets be sent was sent before; closing refuses a microtask later",
+    why: "there is no other thread to hear from; the order of messages is the same",
+    shown: [
+      {
+        scenario: "differing.momentsOfSettling",
+        theirs: ["what came [tick, received]", "what never came [refused, next]"],
+        ours: ["what came [received, tick]", "what never came [next, refused]"],
+      },
+      {
+        scenario: "differing.callbacksOfOldSockets",
+        theirs: ["heard [sent, answer, sent, answer]"],
+        ours: ["heard [sent, sent, answer, answer]"],
       },
     ],
   },
@@ -722,6 +742,19 @@ export const DIFFERENCES: readonly Difference[] = [
     ours: "emit nothing",
     why: "they ask for nothing that fails",
     shown: [{ file: "test/zeromq/v5-compat.test.ts", title: "stops watching, and watches once, without an error" }],
+  },
+  {
+    what: "fields of sockets of `v5-compat` whose names begin with `_`",
+    theirs: "queues and states of its own",
+    ours: "none",
+    why: "they are private",
+    shown: [
+      {
+        scenario: "differing.fieldsOfOldSockets",
+        theirs: ["own fields [_count, _msg, _paused, _recvQueue, _sendQueue, _socket, type]"],
+        ours: ["own fields [type]"],
+      },
+    ],
   },
   {
     what: "`conflate`, and messages of several frames",

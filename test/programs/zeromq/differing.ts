@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { isAbsolute, join } from "node:path"
+import { inspect } from "node:util"
 import type { Event, EventOfType, Observer, Pair } from "zeromq"
 import { event, freeAddress, type Scenario, sleep, until } from "./stage.ts"
 
@@ -419,6 +420,7 @@ export const replacedMethods: Scenario = async ({ zmq, say, tell }) => {
     return "done"
   })
   say("parameters of Socket", zmq.Socket.length)
+  say("printed", inspect(zmq.Socket))
 }
 
 export const uselessProxies: Scenario = async ({ zmq, draft, say, tell }) => {
@@ -475,4 +477,54 @@ export const oddHosts: Scenario = async ({ zmq, tell }) => {
     await tell(`connect ${host}`, () => dealer.connect(`tcp://${host}:5555`))
     dealer.close()
   }
+}
+
+export const momentsOfSettling: Scenario = async ({ zmq, say }) => {
+  const [one, two] = [new zmq.Pair(), new zmq.Pair()]
+  await one.bind("inproc://moments-of-settling")
+  two.connect("inproc://moments-of-settling")
+  const order: string[] = []
+  const received = two.receive().then(() => order.push("received"))
+  process.nextTick(() => order.push("tick"))
+  await one.send("x")
+  await received
+  await sleep(5)
+  say("what came", order)
+  order.length = 0
+  two.receive().catch(() => order.push("refused"))
+  two.close()
+  Promise.resolve().then(() => order.push("next"))
+  await sleep(5)
+  say("what never came", order)
+  one.close()
+}
+
+export const fieldsOfOldSockets: Scenario = async ({ compat, say }) => {
+  const push = compat.socket("push")
+  say(
+    "own fields",
+    Object.keys(push)
+      .filter((name) => !/^_(events|eventsCount|maxListeners)$/.test(name))
+      .sort(),
+  )
+  push.close()
+}
+
+export const callbacksOfOldSockets: Scenario = async ({ compat, say }) => {
+  const [request, reply] = [compat.socket("req"), compat.socket("rep")]
+  const heard: string[] = []
+  reply.on("message", () => reply.send("answer"))
+  reply.bindSync("tcp://127.0.0.1:*")
+  request.connect(reply.last_endpoint as string)
+  const answered = new Promise<void>((resolve) => {
+    request.on("message", () => {
+      if (heard.push("answer") >= 4) resolve()
+    })
+  })
+  request.send("one", 0, () => heard.push("sent"))
+  request.send("two", 0, () => heard.push("sent"))
+  await answered
+  say("heard", heard)
+  request.close()
+  reply.close()
 }
