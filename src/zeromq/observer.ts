@@ -101,7 +101,8 @@ export class Observer {
   }
 
   /**
-   * What listeners are added to. From now on events go there, in turns of their own; until the last the process goes on.
+   * What listeners are added to. From now on events go there, in turns of their own, and until the last the process
+   * goes on.
    *
    * @internal
    */

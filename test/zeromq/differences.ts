@@ -417,7 +417,7 @@ export const DIFFERENCES: readonly Difference[] = [
     what: "the moment at which a promise settles",
     theirs:
       "a message is received in a later turn of the event loop, before what it lets be sent; closing refuses at once",
-    ours: "a message is received as soon as it is there, what it lets be sent was sent before; closing refuses a microtask later",
+    ours: "a message is received as soon as it is there, after what it lets be sent; closing refuses later in the turn",
     why: "there is no other thread to hear from; the order of messages is the same",
     shown: [
       {

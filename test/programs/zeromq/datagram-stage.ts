@@ -1,4 +1,4 @@
-// What scenarios of datagrams have at hand: ports, sockets that know nothing of groups, and waits until theirs is there.
+// What scenarios of datagrams have at hand: ports, sockets that know nothing of groups, waits until theirs is there.
 
 import { createSocket, type Socket as UdpSocket } from "node:dgram"
 import { once } from "node:events"
