@@ -458,7 +458,7 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     what: "closing an `Observer` of a socket that is still used",
-    theirs: "the next bind, connect or event stands still, and the process never ends",
+    theirs: "the next bind, connect or event stands still as soon as it has heard of it, and the process never ends",
     ours: "the socket goes on",
     why: "a mistake of libzmq 4.3.5",
     shown: [

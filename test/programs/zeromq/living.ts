@@ -129,8 +129,15 @@ const parts: Record<string, () => unknown> = {
   async observedNoMore() {
     const pull = new zmq.Pull()
     pull.events.close()
-    const bound = pull.bind("tcp://127.0.0.1:*").then(() => "bound")
-    const said = await Promise.race([bound, sleep(2000).then(() => "stands still")])
+    // Theirs stands still from when it has heard that the observer is gone.
+    const binding = (async () => {
+      for (let i = 0; i < 5; i++) {
+        await sleep(50)
+        await pull.bind("tcp://127.0.0.1:*")
+      }
+      return "bound"
+    })()
+    const said = await Promise.race([binding, sleep(4000).then(() => "stands still")])
     process.stdout.write(`${said}\n`, () => process.kill(process.pid, "SIGKILL"))
   },
   /** A proxy of a socket with itself; theirs ends the process. */
