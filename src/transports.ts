@@ -17,11 +17,15 @@ const TRANSPORTS: Readonly<Record<Endpoint["transport"], Transport>> = {
   udp,
 }
 
-const RAW_TCP = overStreams(tcp, (host) => (setup) => new RawSession(setup, host.tellsOfPeers))
+const RAW: { readonly [T in Endpoint["transport"]]?: Transport } = {
+  ipc: overStreams(ipc, (host) => (setup) => new RawSession(setup, host.tellsOfPeers)),
+  tcp: overStreams(tcp, (host) => (setup) => new RawSession(setup, host.tellsOfPeers)),
+}
 
-/** @param raw for octets without a protocol, which only tcp carries. Throws {@link EndpointError} for the others */
+/** @param raw for octets without a protocol. Throws {@link EndpointError} where there are none */
 export function transportOf(endpoint: Endpoint, raw: boolean): Transport {
   if (!raw) return TRANSPORTS[endpoint.transport]
-  if (endpoint.transport === "tcp") return RAW_TCP
-  throw new EndpointError("EPROTONOSUPPORT", endpoint.text, `Only tcp carries octets without a protocol`)
+  const transport = RAW[endpoint.transport]
+  if (transport !== undefined) return transport
+  throw new EndpointError("EPROTONOSUPPORT", endpoint.text, `Octets without a protocol are of tcp and ipc`)
 }

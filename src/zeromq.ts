@@ -11,4 +11,4 @@
 export * from "./zeromq/names.ts"
 export * as default from "./zeromq/names.ts"
 /** @internal What `require` gives. */
-export * as "module.exports" from "./zeromq/names.ts"
+export { required as "module.exports" } from "./zeromq/required.ts"

@@ -223,7 +223,12 @@ export class Hub implements SocketHost, PipeOwner {
   }
 
   get endpoints(): string[] {
-    return [...this.#bindings.map(({ binding }) => binding.endpoint), ...this.#connections.map((each) => each.endpoint)]
+    return [...this.#bindings.map(({ binding }) => binding.endpoint), ...this.connected]
+  }
+
+  /** Those that were connected to, as often as they were. */
+  get connected(): string[] {
+    return this.#connections.map(({ endpoint }) => endpoint)
   }
 
   // ── peers ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,8 @@ import { after, cancel, holdProcess, type Timer } from "../clock.ts"
 export interface Leaving {
   /** Whether messages may be left for which the process is to wait. */
   readonly lingers: boolean
+  /** Whether its context asks for that by default. */
+  readonly blocky: boolean
   /** Ends it in good order; resolves when nothing is left to send. */
   leave(): Promise<void>
   /** There is no time left: gives what it can to the operating system. */
@@ -17,7 +19,7 @@ export interface Leaving {
 const PATIENCE = 500
 
 const open = new Set<Leaving>()
-const leaving = new Set<Promise<void>>()
+const leaving = new Map<Promise<void>, Leaving>()
 let watching = false
 
 /** From now on it is taken care of. */
@@ -33,7 +35,7 @@ export function watch(each: Leaving): void {
 
 /** It has been ended; until `parting` settles, messages may be on their way. */
 export function left(each: Leaving, parting: Promise<void>): void {
-  leaving.add(parting)
+  leaving.set(parting, each)
   void parting.finally(() => {
     leaving.delete(parting)
     open.delete(each)
@@ -49,14 +51,17 @@ function waitForLeavers(): void {
   for (const each of open) if (each.lingers) void each.leave()
   if (leaving.size === 0) return
   const hold = holdProcess()
-  const warning: Timer = after(PATIENCE, () => {
-    process.stderr.write(
-      `(node:${process.pid}) WARNING: Waiting for queued ZeroMQ messages to be delivered. ` +
-        "Set 'context.blocky = false' to change this behaviour.\n",
-    )
-  })
-  void Promise.allSettled([...leaving]).then(() => {
+  const warning: Timer = after(PATIENCE, warn)
+  void Promise.allSettled(leaving.keys()).then(() => {
     cancel(hold)
     cancel(warning)
   })
+}
+
+/** Not by `process.emitWarning`: the package does it when that is over, so that options of Node.js do not matter. */
+function warn(): void {
+  const advice = [...leaving.values()].some(({ blocky }) => blocky)
+    ? " Set 'context.blocky = false' to change this behaviour."
+    : ""
+  process.stderr.write(`(node:${process.pid}) WARNING: Waiting for queued ZeroMQ messages to be delivered.${advice}\n`)
 }

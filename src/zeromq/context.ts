@@ -3,7 +3,7 @@
 
 import { threadId } from "node:worker_threads"
 import { errnoError } from "./errno.ts"
-import { checkCount, isObject } from "./strict-arguments.ts"
+import { checkCount, illegalInvocation, isObject } from "./strict-arguments.ts"
 import type { Options } from "./type-of-options.ts"
 import { ZAP_ADDRESS, ZapClient } from "./zap.ts"
 
@@ -48,9 +48,13 @@ export class ContextState {
     return this.values.get(IPV6) === 1
   }
 
+  get blocky(): boolean {
+    return this.values.get(BLOCKY) === 1
+  }
+
   /** How long the sockets of this context linger, unless they say otherwise. */
   get linger(): number {
-    return this.values.get(BLOCKY) === 1 ? -1 : 0
+    return this.blocky ? -1 : 0
   }
 
   /** One socket more. Throws `EMFILE`. */
@@ -139,24 +143,33 @@ export class Context {
   }
 
   protected getBoolOption(option: number): boolean {
-    return this.#state.get(identifier(option)) !== 0
+    return stateIn(this).get(identifier(option)) !== 0
   }
 
   protected setBoolOption(option: number, value: boolean): void {
+    const state = stateIn(this)
     identifier(option)
     if (typeof value !== "boolean") throw new TypeError("Option value must be a boolean")
-    this.#state.set(option, value ? 1 : 0)
+    state.set(option, value ? 1 : 0)
   }
 
   protected getInt32Option(option: number): number {
-    return this.#state.get(identifier(option))
+    return stateIn(this).get(identifier(option))
   }
 
   protected setInt32Option(option: number, value: number): void {
+    const state = stateIn(this)
     identifier(option)
     if (typeof value !== "number") throw new TypeError("Option value must be a number")
-    this.#state.set(option, value | 0)
+    state.set(option, value | 0)
   }
+}
+
+/** The state of what a method was called on. */
+function stateIn(context: Context): ContextState {
+  const state = isObject(context) ? stateOf(context) : undefined
+  if (state === undefined) throw illegalInvocation()
+  return state
 }
 
 /** The options of a context. All but `maxSockets`, `ipv6` and `blocky` are kept and have no effect. */
@@ -207,17 +220,19 @@ export function defineOption(
   access: Access,
   values?: readonly unknown[],
 ): void {
-  type Methods = Readonly<Record<string, (option: number, value?: unknown) => unknown>>
+  type Methods = Record<string, (option: number, value?: unknown) => unknown>
   const descriptor: PropertyDescriptor = {}
   if (access !== "set") {
-    descriptor.get = function (this: Methods) {
-      const value = this[`get${type}Option`]?.(option)
+    const getter = `get${type}Option`
+    descriptor.get = function get(this: Methods) {
+      const value = (this[getter] as Methods[string])(option)
       return values === undefined ? value : values[value as number]
     }
   }
   if (access !== "get") {
-    descriptor.set = function (this: Methods, value: unknown) {
-      this[`set${type}Option`]?.(option, values === undefined ? value : values.indexOf(value))
+    const setter = `set${type}Option`
+    descriptor.set = function set(this: Methods, value: unknown) {
+      ;(this[setter] as Methods[string])(option, values === undefined ? value : values.indexOf(value))
     }
   }
   Object.defineProperty(target.prototype, name, descriptor)

@@ -1,10 +1,8 @@
 // The options of a socket as the library has them. What libzmq has no limit for has none here, either, but for
 // handshakes, where honest peers never meet one.
 
-import type { ContextState } from "./context.ts"
 import type { OptionValues } from "./option-values.ts"
 import * as option from "./option-values.ts"
-import { securityOf } from "./security-of.ts"
 import type { SocketKind } from "./socket-kind.ts"
 
 /** What an unset option of keep-alive means to most systems, seconds. */
@@ -12,8 +10,8 @@ const SYSTEM_IDLE = 7200
 const MAX_TIME_TO_LIVE = 65_500
 const MAX_FILE_MODE = 0o777
 
-/** All options of a socket of this kind. */
-export function coreOptions(kind: SocketKind, values: OptionValues, context: ContextState): object {
+/** All options of a socket of this kind but its security. */
+export function coreOptions(kind: SocketKind, values: OptionValues): object {
   const number = (which: number): number => values.number(which)
   const heartbeatInterval = number(option.HEARTBEAT_INTERVAL)
   const heartbeatTimeout = number(option.HEARTBEAT_TIMEOUT)
@@ -40,7 +38,6 @@ export function coreOptions(kind: SocketKind, values: OptionValues, context: Con
     ipv6: values.flag(option.IPV6),
     // As libzmq leaves it: what the process gives to whatever it makes.
     ipcMode: MAX_FILE_MODE & ~process.umask(),
-    security: securityOf(values, context),
     ...kind.own?.(values),
   }
 }

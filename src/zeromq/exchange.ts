@@ -1,12 +1,12 @@
 // The one send and the one receive that may wait on a socket of this door, and the order that some types insist on.
 // Budget of one that acts at once: no promise but the one that is returned, no closure.
 
-import { afterHolding, cancel, now } from "../clock.ts"
-import { ClosedError, UnreachableError } from "../errors.ts"
+import { now } from "../clock.ts"
+import { ClosedError, TimeoutError, UnreachableError } from "../errors.ts"
 import type { Message } from "../message.ts"
 import type { Hub } from "../socket/hub.ts"
 import { type Inbox, SKIP } from "../socket/inbox.ts"
-import type { Outbox, Verdict } from "../socket/outbox.ts"
+import { NOBODY, type Outbox, type Verdict } from "../socket/outbox.ts"
 import { DONE, laterInTurn } from "../socket/pace.ts"
 import type { Request } from "../socket/reqrep/request.ts"
 import { type Socket as CoreSocket, hubOf } from "../socket/socket.ts"
@@ -14,6 +14,7 @@ import { errnoError, translated } from "./errno.ts"
 import { framesOf } from "./frames-of.ts"
 import type { OptionValues } from "./option-values.ts"
 import * as option from "./option-values.ts"
+import { Pairing } from "./pairing.ts"
 import type { Pin } from "./pin.ts"
 import type { SocketKind } from "./socket-kind.ts"
 import { Turns } from "./turns.ts"
@@ -36,6 +37,7 @@ export interface ExchangeSetup {
 export class Exchange {
   readonly #setup: ExchangeSetup
   readonly #turns: Turns | undefined
+  readonly #pairing: Pairing | undefined
   #hub: Hub | undefined
   #inbox: Inbox<unknown> | undefined
   #outbox: Outbox<unknown> | undefined
@@ -47,9 +49,10 @@ export class Exchange {
   readonly #hopeless: (() => void)[] = []
 
   constructor(setup: ExchangeSetup) {
-    const { first } = setup.kind
+    const { first, pairs } = setup.kind
     this.#setup = setup
     this.#turns = first && new Turns(first)
+    this.#pairing = pairs ? new Pairing() : undefined
   }
 
   /** The socket of the library is there. */
@@ -74,6 +77,7 @@ export class Exchange {
     if (length === 0) return DONE
     if (kind.frames !== undefined && kind.frames !== length) return Promise.reject(errnoError("EINVAL"))
     if (this.#turns !== undefined) return this.#sendInTurn(owner, this.#turns, message)
+    if (this.#pairing !== undefined) return this.#sendInPairs(owner, this.#pairing, message)
     let verdict: Verdict
     try {
       verdict = outbox.attempt(message, message)
@@ -203,6 +207,22 @@ export class Exchange {
     }
   }
 
+  /** None of them waits: one that nobody can take now ends it. */
+  #sendInPairs(owner: object, pairing: Pairing, message: Message): Promise<void> {
+    const outbox = this.#outbox as Outbox<unknown>
+    let last = DONE
+    try {
+      pairing.each(message, (pair) => {
+        const settled = outbox.accepted(outbox.attempt(pair, pair))
+        if (settled === undefined) throw errnoError("EAGAIN")
+        last = settled
+      })
+    } catch (error) {
+      return Promise.reject(translated(error))
+    }
+    return last === DONE ? DONE : this.#write(owner, last)
+  }
+
   /** Those that claim to be writable at least say at once that they are not. */
   #cannotSend(owner: object): Promise<void> {
     if (this.#setup.kind.writable) return Promise.reject(errnoError("ENOTSUP"))
@@ -211,35 +231,20 @@ export class Exchange {
 
   // ── waiting ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Nobody has this address. A Router without any peer waits for one before it says so. */
+  /** Nobody has this address. A Router that can send to none of its peers waits until it can before it says so. */
   #sendAgain(owner: object, message: Message, error: unknown): Promise<void> {
     const timeout = this.#setup.values.number(option.SEND_TIMEOUT)
     const outbox = this.#outbox as Outbox<unknown>
-    const nobody = !outbox.ready && this.#hub?.ready.size === 0
-    const waits = error instanceof UnreachableError && this.#setup.kind.insists !== undefined && nobody
+    const waits = error instanceof UnreachableError && this.#setup.kind.insists !== undefined && !outbox.ready
     if (!waits || timeout === 0) return Promise.reject(translated(error))
+    const sending = outbox.wait(message, message, NOBODY, timeout)
     return this.#write(
       owner,
-      this.#peerCame(timeout).then(() => {
-        const settled = outbox.accepted(outbox.attempt(message, message))
-        if (settled === undefined) throw errnoError("EAGAIN")
-        return settled
+      // Waiting changes nothing about it.
+      sending.catch((later: unknown) => {
+        throw later instanceof ClosedError || later instanceof TimeoutError ? error : later
       }),
     )
-  }
-
-  #peerCame(timeout: number): Promise<void> {
-    const hub = this.#hub as Hub
-    return new Promise((resolve) => {
-      const timer = timeout < 0 ? undefined : afterHolding(timeout, () => done())
-      const forget = hub.monitor.on("peer:join", () => done())
-      const done = (): void => {
-        cancel(timer)
-        forget()
-        resolve()
-      }
-      this.#hopeless.push(done)
-    })
   }
 
   /** Settles when the socket is closed. */

@@ -3,7 +3,9 @@
 // collected, and its handle closes then.
 
 import { type Bytes, EMPTY, fromString } from "../bytes.ts"
-import { StateError } from "../errors.ts"
+import { OptionError, StateError } from "../errors.ts"
+import type { Security } from "../security/security.ts"
+import { DONE } from "../socket/pace.ts"
 import type { Dish } from "../socket/radiodish/dish.ts"
 import type { Router } from "../socket/reqrep/router.ts"
 import { type Socket as CoreSocket, hubOf, reconfigure } from "../socket/socket.ts"
@@ -18,6 +20,7 @@ import * as option from "./option-values.ts"
 import { type Layout, type OptionValue, OptionValues } from "./option-values.ts"
 import { Pin } from "./pin.ts"
 import { checkProtocol, lastEndpointOf, type Purpose } from "./protocols.ts"
+import { securityOf } from "./security-of.ts"
 import { groupOf } from "./send-options.ts"
 import type { SocketKind } from "./socket-kind.ts"
 
@@ -62,7 +65,7 @@ export class Handle implements atExit.Leaving {
   /** The socket of the library. */
   get core(): CoreSocket {
     if (this.#core !== undefined) return this.#core
-    const core = this.kind.create(coreOptions(this.kind, this.values, this.context), this.values).unref()
+    const core = this.kind.create(this.#optionsSoFar(undefined), this.values).unref()
     this.#core = core
     this.exchange.attach(core)
     atExit.watch(this)
@@ -97,28 +100,38 @@ export class Handle implements atExit.Leaving {
     else this.#stale = true
   }
 
-  /** At once if it can be: a key of CURVE that is still missing is for the next bind or connect to complain of. */
   #adjust(core: CoreSocket): void {
     try {
-      this.#reconfigure(core)
-    } catch {
-      this.#stale = true
-    }
-  }
-
-  #reconfigure(core: CoreSocket): void {
-    try {
-      reconfigure(core, coreOptions(this.kind, this.values, this.context))
-      this.#stale = false
+      reconfigure(core, this.#optionsSoFar(hubOf(core).options.security))
     } catch (error) {
       throw translated(error)
     }
   }
 
+  /** All of them, but for security while a key of CURVE is missing: of that the next bind or connect complains. */
+  #optionsSoFar(security: Security | undefined): object {
+    try {
+      const options = this.#options(securityOf(this.values, this.context))
+      this.#stale = false
+      return options
+    } catch (error) {
+      if (!(error instanceof OptionError && error.option === "security")) throw error
+      this.#stale = true
+      return this.#options(security)
+    }
+  }
+
+  #options(security: Security | undefined): object {
+    return { ...coreOptions(this.kind, this.values), security }
+  }
+
   /** The library's socket, for another endpoint. */
   #ready(): CoreSocket {
     const { core } = this
-    if (this.#stale) this.#reconfigure(core)
+    if (this.#stale) {
+      reconfigure(core, this.#options(securityOf(this.values, this.context)))
+      this.#stale = false
+    }
     return core
   }
 
@@ -166,7 +179,7 @@ export class Handle implements atExit.Leaving {
   unbind(owner: object, address: string): Promise<void> {
     this.checkOpen()
     return this.#blocking(owner, address, async () => {
-      await this.#unbind(address)
+      await this.#partWith(address)
     })
   }
 
@@ -185,8 +198,7 @@ export class Handle implements atExit.Leaving {
   unbindSync(address: string): void {
     this.checkOpen()
     try {
-      // All is done when this returns; the promise would tell nothing more.
-      void this.#unbind(address)
+      void this.#partWith(address)
     } catch (error) {
       throw translated(error, address)
     }
@@ -212,18 +224,11 @@ export class Handle implements atExit.Leaving {
 
   disconnect(address: string): void {
     this.checkOpen()
-    checkProtocol(this.values.type, address, "part with")
-    if (this.#core === undefined) throw errnoError("ENOENT", undefined, address)
-    const endpoint = this.context.endpointOf(address)
-    for (const queue of this.#observers) queue.parted(address)
     try {
-      // However often it was connected to.
-      do this.#core.disconnect(endpoint)
-      while (hubOf(this.#core).endpoints.includes(endpoint))
+      void this.#partWith(address)
     } catch (error) {
       throw translated(error, address)
     }
-    this.endpoints--
   }
 
   #check(address: string, purpose: Purpose): void {
@@ -248,13 +253,21 @@ export class Handle implements atExit.Leaving {
     })
   }
 
-  #unbind(address: string): Promise<void> {
+  /**
+   * Whether it was bound, or connected to however often: libzmq makes no difference. All is done when this returns; the
+   * promise is for the system.
+   */
+  #partWith(address: string): Promise<void> {
     checkProtocol(this.values.type, address, "part with")
     if (this.#core === undefined) throw errnoError("ENOENT")
     for (const queue of this.#observers) queue.parted(address)
-    const unbound = hubOf(this.#core).unbind(this.context.endpointOf(address))
+    const hub = hubOf(this.#core)
+    const endpoint = this.context.endpointOf(address)
+    const connected = hub.connected.includes(endpoint)
+    while (hub.connected.includes(endpoint)) hub.disconnect(endpoint)
+    const parted = connected && !hub.endpoints.includes(endpoint) ? DONE : hub.unbind(endpoint)
     this.endpoints--
-    return unbound
+    return parted
   }
 
   #bound(address: string): void {
@@ -280,6 +293,10 @@ export class Handle implements atExit.Leaving {
 
   get lingers(): boolean {
     return !this.closed && !this.blocked && this.values.number(option.LINGER) !== 0
+  }
+
+  get blocky(): boolean {
+    return this.context.blocky
   }
 
   leave(): Promise<void> {

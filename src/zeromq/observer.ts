@@ -1,12 +1,14 @@
 // Observers: the events of a socket, read one by one or heard by listeners, but not both.
 
 import { EventEmitter } from "node:events"
+import { SKIP } from "../socket/inbox.ts"
 import { errnoError } from "./errno.ts"
 import { EventQueue } from "./event-queue.ts"
 import type { Event, EventOfType, EventType } from "./event-types.ts"
 import { handleOf } from "./handle-of.ts"
+import { makeIterable } from "./iteration.ts"
 import { Pin } from "./pin.ts"
-import { checkCount, isObject } from "./strict-arguments.ts"
+import { checkCount, illegalInvocation, invalidArgument, isObject } from "./strict-arguments.ts"
 
 const BUSY = "Observer is busy reading; only one receive operation may be in progress at any time"
 const EMITTER_MODE =
@@ -21,6 +23,8 @@ export interface EventSubscriber {
   off<E extends EventType>(type: E, listener: (data: EventOfType<E>) => void): EventSubscriber
 }
 
+let isObserver: (value: unknown) => boolean
+
 /** Tells what happens to a socket: by `receive` and iteration, or to listeners. Made by the socket's `events`. */
 export class Observer {
   readonly #queue = new EventQueue()
@@ -29,22 +33,28 @@ export class Observer {
   #reader: { resolve(event: Event): void; reject(error: Error): void } | undefined
   #closed = false
 
+  static {
+    isObserver = (value) => isObject(value) && #queue in value
+  }
+
   /** @throws TypeError, or an error without a code, for what is no socket */
   constructor(socket: object) {
     if (!isObject(socket)) throw new TypeError("Socket must be a socket object")
     checkCount(arguments, 1)
     const handle = handleOf(socket)
-    if (handle === undefined) throw new Error("Invalid argument")
+    if (handle === undefined) throw invalidArgument()
     handle.observe(this.#queue)
   }
 
   /** Whether it was closed, or has told of the end of its socket. */
   get closed(): boolean {
+    if (!isObserver(this)) throw invalidArgument()
     return this.#closed
   }
 
   /** Tells of nothing any more. A `receive` that waits is refused. */
   close(): void {
+    if (!isObserver(this)) throw illegalInvocation()
     checkCount(arguments, 0)
     if (this.#closed) return
     this.#end()
@@ -61,6 +71,7 @@ export class Observer {
    * @throws when listeners were added, when it is closed (`EBADF`), or while another `receive` waits (`EBUSY`)
    */
   receive(): Promise<Event> {
+    if (!isObserver(this)) throw illegalInvocation()
     checkCount(arguments, 0)
     if (this.#emitter !== undefined) throw new Error(EMITTER_MODE)
     if (this.#closed) throw errnoError("EBADF")
@@ -78,31 +89,6 @@ export class Observer {
     })
   }
 
-  /** Calls `listener` with every event of this type. From the first call on, events cannot be read by `receive`. */
-  on<E extends EventType>(type: E, listener: (data: EventOfType<E>) => void): EventSubscriber {
-    return emitting(this.#listening().on(type, listener))
-  }
-
-  /** Calls `listener` no more. */
-  off<E extends EventType>(type: E, listener: (data: EventOfType<E>) => void): EventSubscriber {
-    return emitting(this.#listening().off(type, listener))
-  }
-
-  /** Events until the socket is closed; the last is of type `end`. */
-  [Symbol.asyncIterator](): AsyncIterator<Event, undefined> {
-    return {
-      next: async (): Promise<IteratorResult<Event, undefined>> => {
-        if (this.#closed) return { done: true, value: undefined }
-        try {
-          return { value: await this.receive(), done: false }
-        } catch (error) {
-          if (this.#closed && (error as { code?: unknown }).code === "EAGAIN") return { done: true, value: undefined }
-          throw error
-        }
-      },
-    }
-  }
-
   #told(event: Event): Event {
     if (event.type === "end") this.#end()
     return event
@@ -114,8 +100,13 @@ export class Observer {
     this.#queue.await(undefined)
   }
 
-  /** From now on events go to listeners, in turns of their own; until the last the process goes on. */
-  #listening(): EventEmitter {
+  /**
+   * What listeners are added to. From now on events go there, in turns of their own, and until the last the process
+   * goes on.
+   *
+   * @internal
+   */
+  get emitter(): EventEmitter {
     if (this.#emitter !== undefined) return this.#emitter
     const emitter = new EventEmitter()
     this.#emitter = emitter
@@ -142,6 +133,20 @@ export class Observer {
   }
 }
 
-function emitting(emitter: EventEmitter): EventSubscriber {
-  return emitter as unknown as EventSubscriber
+export interface Observer extends EventSubscriber {
+  /** Events until the socket is closed; the last is of type `end`. */
+  [Symbol.asyncIterator](): AsyncIterator<Event, undefined>
 }
+
+type Listening = Parameters<EventEmitter["on"]>
+
+Object.assign(Observer.prototype, {
+  on(this: Observer, ...listening: Listening) {
+    return this.emitter.on(...listening)
+  },
+  off(this: Observer, ...listening: Listening) {
+    return this.emitter.off(...listening)
+  },
+})
+
+makeIterable(Observer, () => SKIP)

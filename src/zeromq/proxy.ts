@@ -6,7 +6,9 @@ import type { Handle } from "./handle.ts"
 import { handleOf } from "./handle-of.ts"
 import { Pin } from "./pin.ts"
 import type { Socket } from "./socket.ts"
-import { checkCount, isObject } from "./strict-arguments.ts"
+import { checkCount, illegalInvocation, invalidArgument, isObject } from "./strict-arguments.ts"
+
+let isProxy: (value: unknown) => boolean
 
 /**
  * Forwards messages between two sockets, both ways where they can receive and send.
@@ -20,22 +22,28 @@ export class Proxy<F extends Socket = Socket, B extends Socket = Socket> {
   readonly #pin = new Pin()
   #running: CoreProxy | undefined
 
+  static {
+    isProxy = (value) => isObject(value) && #pin in value
+  }
+
   constructor(frontEnd: F, backEnd: B) {
     if (!isObject(frontEnd)) throw new TypeError("Front-end must be a socket object")
     if (!isObject(backEnd)) throw new TypeError("Back-end must be a socket object")
     checkCount(arguments, 2)
-    if (handleOf(frontEnd) === undefined || handleOf(backEnd) === undefined) throw new Error("Invalid argument")
+    if (handleOf(frontEnd) === undefined || handleOf(backEnd) === undefined) throw invalidArgument()
     this.#front = frontEnd
     this.#back = backEnd
   }
 
   /** The socket at the front. */
   get frontEnd(): F {
+    if (!isProxy(this)) throw invalidArgument()
     return this.#front
   }
 
   /** The socket at the back. */
   get backEnd(): B {
+    if (!isProxy(this)) throw invalidArgument()
     return this.#back
   }
 
@@ -46,6 +54,7 @@ export class Proxy<F extends Socket = Socket, B extends Socket = Socket> {
    * is in use
    */
   run(): Promise<void> {
+    if (!isProxy(this)) throw illegalInvocation()
     checkCount(arguments, 0)
     const front = handleOf(this.#front) as Handle
     const back = handleOf(this.#back) as Handle
@@ -79,18 +88,21 @@ export class Proxy<F extends Socket = Socket, B extends Socket = Socket> {
 
   /** Forwards nothing until {@link Proxy.resume}. */
   pause(): void {
+    if (!isProxy(this)) throw illegalInvocation()
     checkCount(arguments, 0)
     this.#command().pause()
   }
 
   /** Goes on. */
   resume(): void {
+    if (!isProxy(this)) throw illegalInvocation()
     checkCount(arguments, 0)
     this.#command().resume()
   }
 
   /** Ends it. */
   terminate(): void {
+    if (!isProxy(this)) throw illegalInvocation()
     checkCount(arguments, 0)
     this.#command().terminate()
   }

@@ -25,6 +25,8 @@ export interface SocketKind {
   readonly linger?: number
   /** How many frames each message has, where that is not for the sender to say. */
   readonly frames?: number
+  /** Its messages are pairs of frames, however many of them a send has. */
+  readonly pairs?: boolean
   /** Where its messages go is said by the options of `send`: the frame for it. Throws what the caller is to see. */
   label?(options: object): Frame
   /** Joins groups. */

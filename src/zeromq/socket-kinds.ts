@@ -179,7 +179,7 @@ export const SOCKET_KINDS: ReadonlyMap<number, SocketKind> = new Map<number, Soc
       sends: true,
       receives: true,
       writable: true,
-      impatient: true,
+      pairs: true,
     },
   ],
 ])

@@ -8,15 +8,17 @@ import { type Context, context as defaultContext, defineOption, identifier, stat
 import { DRAFT_KINDS } from "./draft-kinds.ts"
 import { errnoError } from "./errno.ts"
 import { Handle } from "./handle.ts"
-import { knowHandles } from "./handle-of.ts"
+import { handleOf, knowHandles } from "./handle-of.ts"
+import { makeIterable } from "./iteration.ts"
 import { Observer } from "./observer.ts"
 import type { OptionValue } from "./option-values.ts"
 import { SOCKET_KINDS } from "./socket-kinds.ts"
-import { checkAddress, checkCount, isObject } from "./strict-arguments.ts"
+import { checkAddress, checkCount, illegalInvocation, invalidArgument, isObject } from "./strict-arguments.ts"
 
 /** The types of sockets, by their numbers. */
 export type SocketType = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 17 | 18
 
+/** The handle of what a method was called on. */
 let handleIn: (socket: Socket) => Handle
 
 const forgotten = new FinalizationRegistry<Handle>((handle) => handle.close())
@@ -33,7 +35,10 @@ export abstract class Socket {
   #events: Observer | undefined
 
   static {
-    handleIn = (socket) => socket.#handle
+    handleIn = (socket) => {
+      if (!isObject(socket) || !(#handle in socket)) throw illegalInvocation()
+      return socket.#handle
+    }
     knowHandles((object) => (#handle in object ? object.#handle : undefined))
   }
 
@@ -57,29 +62,31 @@ export abstract class Socket {
 
   /** What happens to this socket. The same object at every access. */
   get events(): Observer {
-    if (this.#handle.closed) throw errnoError("ENOTSOCK")
+    if (handleBehind(this).closed) throw errnoError("ENOTSOCK")
     this.#events ??= new Observer(this)
     return this.#events
   }
 
   /** The context that it was made in. */
   get context(): Context {
-    return (this.#handle.closed ? undefined : this.#context) as Context
+    return (handleBehind(this).closed ? undefined : this.#context) as Context
   }
 
   /** Whether it was closed. */
   get closed(): boolean {
-    return this.#handle.closed
+    return handleBehind(this).closed
   }
 
   /** Whether a receive would act at once. */
   get readable(): boolean {
-    return !this.#handle.closed && this.#handle.exchange.readable
+    const { closed, exchange } = handleBehind(this)
+    return !closed && exchange.readable
   }
 
   /** Whether a send would act at once. */
   get writable(): boolean {
-    return !this.#handle.closed && this.#handle.exchange.writable
+    const { closed, exchange } = handleBehind(this)
+    return !closed && exchange.writable
   }
 
   /**
@@ -87,8 +94,9 @@ export abstract class Socket {
    * nobody holds any more, and on which nothing waits, closes by itself.
    */
   close(): void {
+    const handle = handleIn(this)
     checkCount(arguments, 0)
-    this.#handle.close()
+    handle.close()
   }
 
   /**
@@ -97,91 +105,92 @@ export abstract class Socket {
    * @throws as a rejection, an error with the code of the system (`EADDRINUSE`, …) and the address
    */
   bind(address: string): Promise<void> {
-    return this.#handle.bind(this, checkAddress(arguments))
+    return handleIn(this).bind(this, checkAddress(arguments))
   }
 
   /** As `bind`, at once. The name of a host, or a path where something is, takes some ten milliseconds. */
   bindSync(address: string): void {
-    this.#handle.bindSync(checkAddress(arguments))
+    handleIn(this).bindSync(checkAddress(arguments))
   }
 
   /** Accepts no more peers at an address, and parts with those that came through it. */
   unbind(address: string): Promise<void> {
-    return this.#handle.unbind(this, checkAddress(arguments))
+    return handleIn(this).unbind(this, checkAddress(arguments))
   }
 
   /** As `unbind`, at once. */
   unbindSync(address: string): void {
-    this.#handle.unbindSync(checkAddress(arguments))
+    handleIn(this).unbindSync(checkAddress(arguments))
   }
 
   /** Connects to an address, now or when somebody is there, and again whenever the connection is lost. */
   connect(address: string): void {
-    this.#handle.connect(checkAddress(arguments))
+    handleIn(this).connect(checkAddress(arguments))
   }
 
   /** Parts with an address that was connected to. */
   disconnect(address: string): void {
-    this.#handle.disconnect(checkAddress(arguments))
+    handleIn(this).disconnect(checkAddress(arguments))
   }
 
   protected getBoolOption(option: number): boolean {
-    return this.#handle.get(identifier(option), 4) !== 0
+    return handleIn(this).get(identifier(option), 4) !== 0
   }
 
   protected setBoolOption(option: number, value: boolean): void {
+    const handle = handleIn(this)
     identifier(option)
     if (typeof value !== "boolean") throw new TypeError("Option value must be a boolean")
-    this.#handle.set(option, value ? 1 : 0, 4)
+    handle.set(option, value ? 1 : 0, 4)
   }
 
   protected getInt32Option(option: number): number {
-    return this.#handle.get(identifier(option), 4) as number
+    return handleIn(this).get(identifier(option), 4) as number
   }
 
   protected setInt32Option(option: number, value: number): void {
-    this.#handle.set(identifier(option), checkNumber(value) | 0, 4)
+    handleIn(this).set(identifier(option), checkNumber(value) | 0, 4)
   }
 
   protected getUint32Option(option: number): number {
-    return (this.#handle.get(identifier(option), 4) as number) >>> 0
+    return (handleIn(this).get(identifier(option), 4) as number) >>> 0
   }
 
   protected setUint32Option(option: number, value: number): void {
-    this.#handle.set(identifier(option), checkNumber(value) | 0, 4)
+    handleIn(this).set(identifier(option), checkNumber(value) | 0, 4)
   }
 
   protected getInt64Option(option: number): number {
-    return this.#handle.get(identifier(option), 8) as number
+    return handleIn(this).get(identifier(option), 8) as number
   }
 
   protected setInt64Option(option: number, value: number): void {
-    this.#handle.set(identifier(option), Math.trunc(checkNumber(value)) || 0, 8)
+    handleIn(this).set(identifier(option), Math.trunc(checkNumber(value)) || 0, 8)
   }
 
   protected getUint64Option(option: number): number {
-    const value = this.#handle.get(identifier(option), 8) as number
+    const value = handleIn(this).get(identifier(option), 8) as number
     return value < 0 ? value + 2 ** 64 : value
   }
 
   protected setUint64Option(option: number, value: number): void {
+    const handle = handleIn(this)
     identifier(option)
     if (checkNumber(value) > Number.MAX_SAFE_INTEGER) {
       process.emitWarning("Value is larger than Number.MAX_SAFE_INTEGER and may have been rounded inaccurately.")
     }
-    this.#handle.set(option, Math.max(0, Math.trunc(value)) || 0, 8)
+    handle.set(option, Math.max(0, Math.trunc(value)) || 0, 8)
   }
 
   protected getStringOption(option: number): string | null {
-    const value = this.#handle.get(identifier(option), "octets") as Bytes | null
+    const value = handleIn(this).get(identifier(option), "octets") as Bytes | null
     if (value === null || value.length === 0 || (value.length === 1 && value[0] === 0)) return null
     const end = value.indexOf(0)
     return value.toString("utf8", 0, end < 0 ? value.length : end)
   }
 
   protected setStringOption(option: number, value: string | Bytes | null): void {
-    identifier(option)
-    this.#handle.set(option, octetsOf(value), "octets")
+    handleIn(this).set(identifier(option), octetsOf(value), "octets")
   }
 }
 
@@ -340,8 +349,8 @@ for (const [name, option, layout, access, values] of ACCESSORS) {
 // What every socket has at run time, and by its type those alone that can make use of it.
 const methods = {
   send(this: Socket, message: unknown, options?: unknown): Promise<void> {
-    if (message === undefined) throw new TypeError("Message must be present")
     const handle = handleIn(this)
+    if (message === undefined) throw new TypeError("Message must be present")
     if (handle.kind.label === undefined) checkCount(arguments, 1)
     else if (!isObject(options)) throw new TypeError("Options must be an object")
     else checkCount(arguments, 2)
@@ -349,8 +358,8 @@ const methods = {
     return handle.exchange.send(this, message, options as object | undefined)
   },
   receive(this: Socket): Promise<Message> {
-    checkCount(arguments, 0)
     const handle = handleIn(this)
+    checkCount(arguments, 0)
     if (handle.closed || handle.blocked) handle.checkOpen()
     return handle.exchange.receive(this)
   },
@@ -360,9 +369,6 @@ const methods = {
   leave(this: Socket, ...groups: unknown[]): void {
     forEachGroup(this, "leave", groups)
   },
-  [Symbol.asyncIterator](this: Socket): AsyncIterator<unknown, undefined> {
-    return new SocketIterator(this as Socket & Receiving)
-  },
 }
 
 for (const key of Reflect.ownKeys(methods)) {
@@ -370,52 +376,27 @@ for (const key of Reflect.ownKeys(methods)) {
   Object.defineProperty(Socket.prototype, key, { value, writable: true, configurable: true })
 }
 
-interface Receiving {
-  receive(): Promise<unknown>
-}
+makeIterable(Socket, (receiver) => {
+  const handle = handleOf(receiver)
+  // A subclass may receive in its own way.
+  if (handle === undefined || handle.closed || handle.blocked || receiver.receive !== methods.receive) return SKIP
+  return handle.exchange.takeNow()
+})
 
-type Result = IteratorResult<unknown, undefined>
-
-const END: IteratorReturnResult<undefined> = { done: true, value: undefined }
-
-/** What arrives, until the socket is closed. It has no `return`: leaving the loop leaves the socket open. */
-class SocketIterator implements AsyncIterator<unknown, undefined> {
-  readonly #socket: Socket & Receiving
-  readonly #handle: Handle
-
-  constructor(socket: Socket & Receiving) {
-    this.#socket = socket
-    this.#handle = handleIn(socket)
-  }
-
-  next(): Promise<Result> {
-    const handle = this.#handle
-    const socket = this.#socket
-    if (handle.closed) return Promise.resolve(END)
-    // A subclass may receive in its own way.
-    if (!handle.blocked && socket.receive === methods.receive) {
-      const value = handle.exchange.takeNow()
-      if (value !== SKIP) return Promise.resolve({ value, done: false })
-    }
-    return this.#wait()
-  }
-
-  async #wait(): Promise<Result> {
-    try {
-      return { value: await this.#socket.receive(), done: false }
-    } catch (error) {
-      if (this.#handle.closed && (error as { code?: unknown }).code === "EAGAIN") return END
-      throw error
-    }
-  }
+/** The handle of what a property was read of. */
+function handleBehind(socket: Socket): Handle {
+  const handle = isObject(socket) ? handleOf(socket) : undefined
+  if (handle === undefined) throw invalidArgument()
+  return handle
 }
 
 /** What is wrong with one group hinders none of the others; what is no group at all ends it. */
 function forEachGroup(socket: Socket, action: "join" | "leave", groups: readonly unknown[]): void {
+  const handle = handleIn(socket)
   let refusal: unknown
   for (const group of groups) {
     try {
-      handleIn(socket).group(action, group)
+      handle.group(action, group)
     } catch (error) {
       if (error instanceof TypeError) throw error
       refusal ??= error
@@ -429,7 +410,7 @@ function takeContext(options: object | undefined): Context {
   if (options === undefined || !("context" in options)) return defaultContext
   const given = options.context
   Reflect.deleteProperty(options, "context")
-  if (!isObject(given) || stateOf(given) === undefined) throw new Error("Invalid argument")
+  if (!isObject(given) || stateOf(given) === undefined) throw invalidArgument()
   return given as Context
 }
 

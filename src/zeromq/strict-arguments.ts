@@ -18,3 +18,13 @@ export function checkAddress(given: ArrayLike<unknown>): string {
 export function isObject(value: unknown): value is object {
   return (typeof value === "object" && value !== null) || typeof value === "function"
 }
+
+/** A method was called on something of another class, or without anything. */
+export function illegalInvocation(): TypeError {
+  return new TypeError("Illegal invocation")
+}
+
+/** As an argument, or as that of which a property is read, an object of another class is without a code. */
+export function invalidArgument(): Error {
+  return new Error("Invalid argument")
+}

@@ -11,4 +11,4 @@
 export * from "./v5/names.ts"
 export * as default from "./v5/names.ts"
 /** @internal What `require` gives. */
-export * as "module.exports" from "./v5/names.ts"
+export { required as "module.exports" } from "./v5/required.ts"

@@ -35,9 +35,10 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     what: "transports `ws`, `tipc`",
     theirs: "in some builds",
-    ours: "`EPROTONOSUPPORT`, as builds without them say",
+    ours: "`EPROTONOSUPPORT`, as builds without them say, and so does `capability`",
     why: "not written",
     shown: [
+      { scenario: "differing.otherTransports", theirs: ["tipc true"], ours: ["tipc false"] },
       {
         scenario: "differing.otherTransports",
         theirs: ["ws gives undefined"],
@@ -79,6 +80,17 @@ export const DIFFERENCES: readonly Difference[] = [
         ours: [`connect to 65537 throws ${KEYS} tcp://127.0.0.1:PORT`, `connect to 0 throws ${KEYS} tcp://127.0.0.1:0`],
       },
     ],
+  },
+  {
+    what: "addresses in the odd notations of `inet_aton`, such as `127.1` and `0177.0.0.1`",
+    theirs: "are taken",
+    ours: "`EINVAL`",
+    why: "not everybody reads them alike: as `127.0.0.1`, or as `177.0.0.1`",
+    shown: ["127.1", "0x7f.0.0.1", "0177.0.0.1"].map((host) => ({
+      scenario: "differing.oddHosts",
+      theirs: [`bind ${host} resolves to undefined`, `connect ${host} gives undefined`],
+      ours: [`bind ${host} rejects with ${KEYS} tcp://${host}:*`, `connect ${host} throws ${KEYS} tcp://${host}:PORT`],
+    })),
   },
   {
     what: "`unbindSync`",
@@ -306,6 +318,11 @@ export const DIFFERENCES: readonly Difference[] = [
     why: "see [0008](design/0008-heartbeats.md)",
     shown: [
       {
+        scenario: "differing.heartbeatsToABusyPeer",
+        theirs: ["who has much to read is ended"],
+        ours: ["who has much to read stays"],
+      },
+      {
         file: "test/session/heartbeat.test.ts",
         title: "condemns nobody who may have messages of ours to read first: at its mark a peer answers nothing",
       },
@@ -380,6 +397,274 @@ export const DIFFERENCES: readonly Difference[] = [
     ],
   },
   {
+    what: "what classes look like: `Socket.length`, `console.log(Socket)`, methods that are replaced",
+    theirs: "native functions without parameters; their methods cannot be replaced",
+    ours: "classes; methods can be replaced",
+    why: "they are classes of JavaScript",
+    shown: [
+      {
+        scenario: "differing.replacedMethods",
+        theirs: [
+          `replace bind throws TypeError "Cannot assign to read only property 'bind' of object '#<Socket>'"`,
+          "parameters of Socket 0",
+          "printed [Function: Socket]",
+        ],
+        ours: ["replace bind gives done", "parameters of Socket 2", "printed [class Socket]"],
+      },
+    ],
+  },
+  {
+    what: "the moment at which a promise settles",
+    theirs:
+      "a message is received in a later turn of the event loop, before what it lets be sent; closing refuses at once",
+    ours: "a message is received as soon as it is there, after what it lets be sent; closing refuses later in the turn",
+    why: "there is no other thread to hear from; the order of messages is the same",
+    shown: [
+      {
+        scenario: "differing.momentsOfSettling",
+        theirs: ["what came [tick, received]", "what never came [refused, next]"],
+        ours: ["what came [received, tick]", "what never came [next, refused]"],
+      },
+      {
+        scenario: "differing.callbacksOfOldSockets",
+        theirs: ["heard [sent, answer, sent, answer]"],
+        ours: ["heard [sent, sent, answer, answer]"],
+      },
+    ],
+  },
+  {
+    what: "a socket that nobody holds, on which a send or a receive waits",
+    theirs: "is closed when memory is collected, and refuses with `EAGAIN`",
+    ours: "goes on",
+    why: "what a program waits for does not depend on when memory is collected",
+    shown: [
+      {
+        file: "test/zeromq/living.test.ts",
+        title: "is not closed although nobody holds it, as with zeromq",
+      },
+    ],
+  },
+  {
+    what: "the event `exit` of a process that waits for its messages",
+    theirs: "comes before",
+    ours: "comes afterwards",
+    why: "Node.js does nothing any more once it has come",
+    shown: [
+      {
+        file: "test/zeromq/living.test.ts",
+        title: "tells of its end when it has waited, with zeromq before",
+      },
+    ],
+  },
+  {
+    what: "closing an `Observer` of a socket that is still used",
+    theirs: "the next bind, connect or event stands still as soon as it has heard of it, and the process never ends",
+    ours: "the socket goes on",
+    why: "a mistake of libzmq 4.3.5",
+    shown: [
+      {
+        file: "test/zeromq/living.test.ts",
+        title: "goes on when its observer was closed, with zeromq it does not",
+      },
+    ],
+  },
+  {
+    what: "a `Proxy` through which nothing can pass: two that only receive, two that only send, a socket and itself",
+    theirs: "runs; ends the process",
+    ours: "`EINVAL`",
+    why: "nothing could come of it",
+    shown: [
+      {
+        scenario: "differing.uselessProxies",
+        theirs: ["between two that receive gives runs"],
+        ours: ['between two that receive throws Error "Invalid argument" EINVAL 22'],
+      },
+      {
+        file: "test/zeromq/living.test.ts",
+        title: "cannot stand between a socket and itself, which ends the process with zeromq",
+      },
+    ],
+  },
+  {
+    what: "a `Proxy` between a Server and a Client",
+    theirs: "passes questions on, and ends with `EHOSTUNREACH` at the first answer",
+    ours: "ends with `EINVAL` at the first question",
+    why: "no answer could find its way back",
+    shown: [
+      {
+        scenario: "differing.uselessProxies",
+        theirs: ['the question "question"', "the proxy ends with EHOSTUNREACH"],
+        ours: ["the question EAGAIN", "the proxy ends with EINVAL"],
+      },
+    ],
+  },
+  {
+    what: "Stream over inproc",
+    theirs: "is taken",
+    ours: "`EPROTONOSUPPORT`",
+    why: "there are no octets",
+    shown: [
+      {
+        scenario: "differing.streamsWithinTheProcess",
+        theirs: ["bind resolves to undefined"],
+        ours: [
+          'bind rejects with Error "Protocol not supported" EPROTONOSUPPORT 93 inproc://streams-within-the-process',
+        ],
+      },
+    ],
+  },
+  {
+    what: "several frames in a `send` of a Client, Scatter or Datagram that has nobody to send to",
+    theirs: "waits for somebody, then `EINVAL`",
+    ours: "`EINVAL` at once",
+    why: "nobody could ever take it",
+    shown: [
+      {
+        scenario: "differing-drafts.severalFramesToNobody",
+        theirs: ["Client resolves to waits", "Scatter resolves to waits", "Datagram resolves to waits"],
+        ours: [
+          'Client rejects with Error "Invalid argument" EINVAL 22',
+          'Scatter rejects with Error "Invalid argument" EINVAL 22',
+          'Datagram rejects with Error "Invalid argument" EINVAL 22',
+        ],
+      },
+    ],
+  },
+  {
+    what: "a group of more than 255 octets in a `send` of a Radio",
+    theirs: "is cut",
+    ours: "`EINVAL`",
+    why: "a Dish cannot join it",
+    shown: [
+      {
+        scenario: "differing-drafts.groupsThatAreTooLong",
+        theirs: ["send resolves to undefined", 'first "x"'],
+        ours: ['send throws Error "Invalid argument" EINVAL 22', 'first "last"'],
+      },
+    ],
+  },
+  {
+    what: "Datagram over tcp and ipc",
+    theirs: "comes as an empty frame, then both frames as one",
+    ours: "`[address, octets]`",
+    why: "a mistake there",
+    shown: [
+      {
+        scenario: "differing-drafts.datagramsOverTcp",
+        theirs: ['first [""]'],
+        ours: ['first ["address", "octets"]'],
+      },
+    ],
+  },
+  {
+    what: "a Client that left with a full queue",
+    theirs: "`EAGAIN`",
+    ours: "`EHOSTUNREACH`",
+    why: "it has gone, and will not take it",
+    shown: [
+      {
+        scenario: "differing-drafts.clientsThatLeftWithAFullQueue",
+        theirs: ['when it has left rejects with Error "Operation was not possible or timed out" EAGAIN 11'],
+        ours: ['when it has left rejects with Error "Host unreachable" EHOSTUNREACH 113'],
+      },
+    ],
+  },
+  {
+    what: "`unbind` of a udp address",
+    theirs: "`ENOENT`, and it stays bound",
+    ours: "unbinds",
+    why: "a mistake there",
+    shown: [
+      {
+        scenario: "differing-drafts.unbindingDatagrams",
+        theirs: [
+          'unbind rejects with Error "No such endpoint" ENOENT 2 udp://127.0.0.1:PORT',
+          'afterwards ["x", {group: "g"}]',
+        ],
+        ours: ["unbind resolves to undefined", "afterwards EAGAIN"],
+      },
+    ],
+  },
+  {
+    what: "`udp://host:*`",
+    theirs: "binds a port that nobody is told",
+    ours: "`lastEndpoint` tells it",
+    why: "a port that nobody knows is of no use",
+    shown: [
+      {
+        scenario: "differing-drafts.portsThatTheSystemChooses",
+        theirs: ["told false"],
+        ours: ["told true"],
+      },
+    ],
+  },
+  {
+    what: "udp address that cannot be bound",
+    theirs: "is tried again and again, without a word",
+    ours: "the code of the system, from `bind`",
+    why: "said where it can be mended",
+    shown: [
+      {
+        scenario: "differing-drafts.addressesOfOthers",
+        theirs: ["bind resolves to undefined"],
+        ours: ['bind rejects with Error "Cannot assign requested address" EADDRNOTAVAIL 99 udp://8.8.8.8:PORT'],
+      },
+    ],
+  },
+  {
+    what: "udp port of a living socket",
+    theirs: "is shared, and the last one gets everything",
+    ours: "`EADDRINUSE`; multicast groups are shared",
+    why: "nobody loses an endpoint to a newcomer",
+    shown: [
+      {
+        scenario: "differing-drafts.portsOfOthers",
+        theirs: ["bind resolves to undefined", "the first EAGAIN"],
+        ours: [
+          'bind rejects with Error "Address already in use" EADDRINUSE 98 udp://127.0.0.1:PORT',
+          'the first ["x", {group: "g"}]',
+        ],
+      },
+    ],
+  },
+  {
+    what: "`connect` of a Radio to a name",
+    theirs: "asks a resolver meanwhile; `EINVAL` for one that means nothing, or for an interface",
+    ours: "resolves it in the background, again and again",
+    why: "Node.js resolves no name synchronously",
+    shown: [
+      {
+        scenario: "differing-drafts.namesOfNobody",
+        theirs: [`connect throws ${KEYS} udp://no-such-host.invalid:PORT`],
+        ours: ["connect gives undefined"],
+      },
+    ],
+  },
+  {
+    what: "a host that is a malformed address",
+    theirs: "`ENODEV` at bind; never connects, by tcp",
+    ours: "`EINVAL`",
+    why: "nobody means that",
+    shown: [
+      {
+        scenario: "differing.oddHosts",
+        theirs: [
+          'bind 127.0.0.1.5 rejects with Error "No such device" ENODEV 19 tcp://127.0.0.1.5:*',
+          "connect 127.0.0.1.5 gives undefined",
+        ],
+        ours: [
+          `bind 127.0.0.1.5 rejects with ${KEYS} tcp://127.0.0.1.5:*`,
+          `connect 127.0.0.1.5 throws ${KEYS} tcp://127.0.0.1.5:PORT`,
+        ],
+      },
+      {
+        scenario: "differing-drafts.malformedHosts",
+        theirs: ['bind rejects with Error "No such device" ENODEV 19 udp://1.2.3.4.5:PORT'],
+        ours: [`bind rejects with ${KEYS} udp://1.2.3.4.5:PORT`],
+      },
+    ],
+  },
+  {
     what: "`conflate` of Scatter and Gather",
     theirs: "is taken, and does nothing",
     ours: "keeps the newest message",
@@ -394,10 +679,11 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     what: "datagrams over 8192 octets",
-    theirs: "sending overruns the memory of libzmq; received ones are cut",
-    ours: "`EMSGSIZE`; received whole",
+    theirs: "received ones are cut; sending overruns the memory of libzmq, as `udp_engine.cpp` says",
+    ours: "received whole; `EMSGSIZE`",
     why: "nothing is sent that libzmq cannot read",
     shown: [
+      { scenario: "differing-drafts.largeDatagrams", theirs: ["octets 8190"], ours: ["octets 9000"] },
       {
         file: "test/transport/udp/udp.test.ts",
         title: "is refused by a Radio that is connected over udp, before anybody gets it",
@@ -412,6 +698,7 @@ export const DIFFERENCES: readonly Difference[] = [
     ours: "`EMSGSIZE`; received",
     why: "the length is read as a signed octet there",
     shown: [
+      { file: "test/zeromq/living.test.ts", title: "receives a long group, which ends the process with zeromq" },
       {
         file: "test/transport/udp/udp.test.ts",
         title: "is refused by a Radio that is connected over udp, before anybody gets it",
@@ -427,14 +714,27 @@ export const DIFFERENCES: readonly Difference[] = [
     theirs: "not looked at",
     ours: "what is larger is dropped and counted",
     why: "no transport passes on what is too large",
-    shown: [{ file: "test/transport/udp/udp.test.ts", title: "what is malformed, and what is over maxMessageSize" }],
+    shown: [
+      {
+        scenario: "differing-drafts.datagramsOverTheLimit",
+        theirs: ['first "longer than that"'],
+        ours: ['first "short"'],
+      },
+      { file: "test/transport/udp/udp.test.ts", title: "what is malformed, and what is over maxMessageSize" },
+    ],
   },
   {
     what: "a second `bind` of a Datagram",
     theirs: "succeeds, and does nothing",
     ours: "`EINVAL`",
     why: "a socket has one way for its datagrams",
-    shown: [{ file: "test/transport/udp/udp.test.ts", title: "is bound once" }],
+    shown: [
+      {
+        scenario: "differing-drafts.secondBinds",
+        theirs: ["another bind resolves to undefined"],
+        ours: [`another bind rejects with ${KEYS} udp://127.0.0.1:PORT`],
+      },
+    ],
   },
   {
     what: "`unmonitor()`, and a second `monitor()`, of `v5-compat`",
@@ -442,6 +742,19 @@ export const DIFFERENCES: readonly Difference[] = [
     ours: "emit nothing",
     why: "they ask for nothing that fails",
     shown: [{ file: "test/zeromq/v5-compat.test.ts", title: "stops watching, and watches once, without an error" }],
+  },
+  {
+    what: "fields of sockets of `v5-compat` whose names begin with `_`",
+    theirs: "queues and states of its own",
+    ours: "none",
+    why: "they are private",
+    shown: [
+      {
+        scenario: "differing.fieldsOfOldSockets",
+        theirs: ["own fields [_count, _msg, _paused, _recvQueue, _sendQueue, _socket, type]"],
+        ours: ["own fields [type]"],
+      },
+    ],
   },
   {
     what: "`conflate`, and messages of several frames",

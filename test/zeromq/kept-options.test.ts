@@ -36,18 +36,18 @@ describe("options that are kept and change nothing", () => {
     ["what only libzmq has a use for", OF_LIBZMQ],
   ])("%s", (_, rows) => {
     const context = new ContextState("")
-    const untouched = coreOptions(kind, new OptionValues(DEALER, context, undefined), context)
+    const untouched = coreOptions(kind, new OptionValues(DEALER, context, undefined))
     for (const [name, number, value, layout] of rows) {
       const values = new OptionValues(DEALER, context, undefined)
       values.set(number, value, layout)
       expect([name, values.get(number, layout)]).toEqual([name, value])
-      expect([name, coreOptions(kind, values, context)]).toEqual([name, untouched])
+      expect([name, coreOptions(kind, values)]).toEqual([name, untouched])
     }
   })
 
   it("and those of a context", () => {
     const context = new ContextState("")
-    const of = (state: ContextState): object => coreOptions(kind, new OptionValues(DEALER, state, undefined), state)
+    const of = (state: ContextState): object => coreOptions(kind, new OptionValues(DEALER, state, undefined))
     const untouched = of(context)
     for (const number of [1, 3, 4, 5]) context.set(number, 2)
     expect(of(context)).toEqual(untouched)

@@ -105,6 +105,8 @@ describe("the examples of the README of zeromq run with brokerless/zeromq", { ti
 describe("programs that were checked against the declarations of zeromq", { timeout: 120_000 }, () => {
   it("compile unchanged against ours", () => {
     const programs = [
+      "surface",
+      "afterwards",
       "calls",
       "endpoints",
       "observing",
@@ -114,6 +116,7 @@ describe("programs that were checked against the declarations of zeromq", { time
       "security",
       "streams",
       "living",
+      "differing-drafts",
       "drafts",
       "datagrams",
       "draft-thread",

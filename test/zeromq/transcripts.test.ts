@@ -49,6 +49,7 @@ function isLines(shown: object): shown is Lines {
 }
 
 const FILES = [
+  ["surface", "what the classes look like"],
   ["patterns", "types of sockets over every transport"],
   ["calls", "what calls take, refuse and wait for"],
   ["options", "options: first values, limits, errors, warnings"],
@@ -56,6 +57,7 @@ const FILES = [
   ["observing", "events, in both modes"],
   ["strangers", "what is told of peers that break the protocol"],
   ["proxies", "proxies"],
+  ["afterwards", "closed sockets, their observers, contexts that nobody holds"],
   ["security", "PLAIN, CURVE and handlers of ZAP"],
   ["streams", "octets without a protocol"],
   ["drafts", "types of draft RFCs"],
@@ -63,6 +65,7 @@ const FILES = [
   ["compat", "sockets of versions 4 and 5"],
   ["threads", "names and handlers over the threads of a process"],
   ["differing", "deliberate differences"],
+  ["differing-drafts", "those of draft types and of datagrams"],
 ] as const
 
 describe("the same scenarios print the same with zeromq and with brokerless/zeromq, but for what is listed", {

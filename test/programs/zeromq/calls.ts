@@ -1,6 +1,6 @@
 // What calls take and refuse: messages and their conversions, order, one at a time, timeouts, closing.
 
-import { type Scenario, until } from "./stage.ts"
+import { type Scenario, sleep, until } from "./stage.ts"
 
 export const conversions: Scenario = async ({ zmq, say, tell }) => {
   const [one, two] = [new zmq.Pair(), new zmq.Pair()]
@@ -357,4 +357,31 @@ export const fairness: Scenario = async ({ zmq, say }) => {
   say("timers ran", ticks >= 3)
   push.close()
   pull.close()
+}
+
+export const unroutableWhileAllAreFull: Scenario = async ({ zmq, say, tell }) => {
+  const router = new zmq.Router({ mandatory: true, sendHighWaterMark: 1, sendTimeout: 0, linger: 0 })
+  await router.bind("inproc://unroutable-while-all-are-full")
+  const dealer = new zmq.Dealer({ routingId: "somebody", receiveHighWaterMark: 1, linger: 0 })
+  dealer.connect("inproc://unroutable-while-all-are-full")
+  await until(() => router.writable)
+  while (router.writable) await router.send(["somebody", "x"])
+  await tell("to nobody, at once", () => router.send(["nobody", "x"]))
+  router.sendTimeout = 20
+  await tell("to nobody, for a while", () => router.send(["nobody", "x"]))
+  router.sendTimeout = -1
+  let told = false
+  const waiting = router.send(["nobody", "x"]).finally(() => {
+    told = true
+  })
+  await sleep(20)
+  say("told before there is room", told)
+  await dealer.receive()
+  await dealer.receive()
+  await tell("to nobody, when there is room", () => waiting)
+  while (router.writable) await router.send(["somebody", "x"])
+  const closing = router.send(["nobody", "x"])
+  router.close()
+  await tell("to nobody, when it is closed", () => closing)
+  dealer.close()
 }

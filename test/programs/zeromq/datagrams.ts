@@ -1,66 +1,8 @@
 // Radio, Dish and Datagram over udp: to each other, to programs that know nothing of them, and where they refuse.
 
-import { createSocket, type Socket as UdpSocket } from "node:dgram"
 import { once } from "node:events"
-import { type Scenario, type Stage, sleep } from "./stage.ts"
-
-/** A port of udp that nobody has. */
-async function freePort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1")
-  await once(socket, "listening")
-  const { port } = socket.address()
-  socket.close()
-  await once(socket, "close")
-  return port
-}
-
-/** A socket that knows nothing of groups. */
-async function plainSocket(): Promise<UdpSocket> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1")
-  await once(socket, "listening")
-  return socket
-}
-
-async function put(socket: UdpSocket, datagram: string | Buffer, port: number): Promise<void> {
-  const octets = typeof datagram === "string" ? Buffer.from(datagram, "latin1") : datagram
-  await new Promise((resolve) => socket.send(octets, port, "127.0.0.1", resolve))
-}
-
-type Dish = InstanceType<Stage["draft"]["Dish"]>
-
-/** With theirs, the bind is complete before the socket of the system is. */
-async function listening(dish: Dish, port: number): Promise<void> {
-  const socket = await plainSocket()
-  dish.join("listening?")
-  let came = false
-  const first = dish.receive().then(() => {
-    came = true
-  })
-  while (!came) {
-    await put(socket, "\u000alistening?", port)
-    await sleep(5)
-  }
-  await first
-  dish.leave("listening?")
-  socket.close()
-}
-
-/** As above, of a Datagram. */
-async function receiving(datagram: InstanceType<Stage["draft"]["Datagram"]>, port: number): Promise<void> {
-  const socket = await plainSocket()
-  let came = false
-  const first = datagram.receive().then(() => {
-    came = true
-  })
-  while (!came) {
-    await put(socket, "receiving?", port)
-    await sleep(5)
-  }
-  await first
-  await put(socket, "receiving!", port)
-  while (String((await datagram.receive())[1]) !== "receiving!");
-  socket.close()
-}
+import { freePort, listening, plainSocket, put, receiving } from "./datagram-stage.ts"
+import { type Scenario, sleep } from "./stage.ts"
 
 export const radiosToDishes: Scenario = async ({ draft, say, tell }) => {
   const port = await freePort()
@@ -103,7 +45,7 @@ export const radiosToDishes: Scenario = async ({ draft, say, tell }) => {
 
 export const radiosToSeveral: Scenario = async ({ draft, tell }) => {
   const radio = new draft.Radio()
-  const dishes: Dish[] = []
+  const dishes: InstanceType<typeof draft.Dish>[] = []
   for (const group of ["odd", "even"]) {
     const port = await freePort()
     const dish = new draft.Dish()

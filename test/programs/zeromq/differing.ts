@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { isAbsolute, join } from "node:path"
+import { inspect } from "node:util"
 import type { Event, EventOfType, Observer, Pair } from "zeromq"
 import { event, freeAddress, type Scenario, sleep, until } from "./stage.ts"
 
@@ -266,7 +267,8 @@ export const capabilities: Scenario = async ({ zmq, say }) => {
   say(Object.keys(zmq.capability).sort(), zmq.version)
 }
 
-export const otherTransports: Scenario = async ({ zmq, tell }) => {
+export const otherTransports: Scenario = async ({ zmq, say, tell }) => {
+  say("tipc", zmq.capability.tipc)
   const dealer = new zmq.Dealer({ linger: 0 })
   for (const transport of ["ws", "wss", "tipc", "vmci", "epgm", "norm"]) {
     await tell(transport, () => dealer.connect(`${transport}://127.0.0.1:1`))
@@ -409,4 +411,120 @@ export const answersThatAreNone: Scenario = async ({ zmq, say }) => {
   say("readable", request.readable)
   request.close()
   router.close()
+}
+
+export const replacedMethods: Scenario = async ({ zmq, say, tell }) => {
+  const { prototype } = zmq.Socket as unknown as { prototype: Record<string, unknown> }
+  await tell("replace bind", () => {
+    prototype.bind = prototype.bind as unknown
+    return "done"
+  })
+  say("parameters of Socket", zmq.Socket.length)
+  say("printed", inspect(zmq.Socket))
+}
+
+export const uselessProxies: Scenario = async ({ zmq, draft, say, tell }) => {
+  const idle = new zmq.Proxy(new zmq.Pull(), new zmq.Pull())
+  await idle.frontEnd.bind("inproc://useless-proxies-front")
+  await idle.backEnd.bind("inproc://useless-proxies-back")
+  let idling: Promise<void> | undefined
+  await tell("between two that receive", () => {
+    idling = idle.run()
+    return "runs"
+  })
+  if (idling !== undefined) idle.terminate()
+  await idling
+  const proxy = new zmq.Proxy(new draft.Server(), new draft.Client())
+  await proxy.frontEnd.bind("inproc://useless-proxies-server")
+  await proxy.backEnd.bind("inproc://useless-proxies-client")
+  const running = proxy.run().catch(({ code }) => code)
+  const [client, server] = [new draft.Client({ linger: 0 }), new draft.Server({ linger: 0, receiveTimeout: 500 })]
+  server.connect("inproc://useless-proxies-client")
+  client.connect("inproc://useless-proxies-server")
+  await client.send("question")
+  const question = await server.receive().catch(({ code }) => [code] as const)
+  say("the question", question[0])
+  if (question[1] !== undefined) await server.send("answer", question[1])
+  say("the proxy ends with", await running)
+  client.close()
+  server.close()
+}
+
+export const streamsWithinTheProcess: Scenario = async ({ zmq, tell }) => {
+  const stream = new zmq.Stream()
+  await tell("bind", () => stream.bind("inproc://streams-within-the-process"))
+  stream.close()
+}
+
+export const heartbeatsToABusyPeer: Scenario = async ({ zmq, say }) => {
+  const push = new zmq.Push({ linger: 0, sendHighWaterMark: 10, heartbeatInterval: 30, heartbeatTimeout: 200 })
+  const pull = new zmq.Pull({ receiveHighWaterMark: 1 })
+  const ended = new Promise<string>((resolve) => push.events.on("disconnect", () => resolve("is ended")))
+  await push.bind("tcp://127.0.0.1:*")
+  pull.connect(push.lastEndpoint as string)
+  await push.send("x")
+  const message = Buffer.alloc(100_000)
+  while (push.writable) await push.send(message)
+  say("who has much to read", await Promise.race([ended, sleep(2000).then(() => "stays")]))
+  push.close()
+  pull.close()
+}
+
+export const oddHosts: Scenario = async ({ zmq, tell }) => {
+  for (const host of ["127.1", "0x7f.0.0.1", "0177.0.0.1", "127.0.0.1.5"]) {
+    const dealer = new zmq.Dealer({ linger: 0 })
+    await tell(`bind ${host}`, () => dealer.bind(`tcp://${host}:*`))
+    await tell(`connect ${host}`, () => dealer.connect(`tcp://${host}:5555`))
+    dealer.close()
+  }
+}
+
+export const momentsOfSettling: Scenario = async ({ zmq, say }) => {
+  const [one, two] = [new zmq.Pair(), new zmq.Pair()]
+  await one.bind("inproc://moments-of-settling")
+  two.connect("inproc://moments-of-settling")
+  const order: string[] = []
+  const received = two.receive().then(() => order.push("received"))
+  process.nextTick(() => order.push("tick"))
+  await one.send("x")
+  await received
+  await sleep(5)
+  say("what came", order)
+  order.length = 0
+  two.receive().catch(() => order.push("refused"))
+  two.close()
+  Promise.resolve().then(() => order.push("next"))
+  await sleep(5)
+  say("what never came", order)
+  one.close()
+}
+
+export const fieldsOfOldSockets: Scenario = async ({ compat, say }) => {
+  const push = compat.socket("push")
+  say(
+    "own fields",
+    Object.keys(push)
+      .filter((name) => !/^_(events|eventsCount|maxListeners)$/.test(name))
+      .sort(),
+  )
+  push.close()
+}
+
+export const callbacksOfOldSockets: Scenario = async ({ compat, say }) => {
+  const [request, reply] = [compat.socket("req"), compat.socket("rep")]
+  const heard: string[] = []
+  reply.on("message", () => reply.send("answer"))
+  reply.bindSync("tcp://127.0.0.1:*")
+  request.connect(reply.last_endpoint as string)
+  const answered = new Promise<void>((resolve) => {
+    request.on("message", () => {
+      if (heard.push("answer") >= 4) resolve()
+    })
+  })
+  request.send("one", 0, () => heard.push("sent"))
+  request.send("two", 0, () => heard.push("sent"))
+  await answered
+  say("heard", heard)
+  request.close()
+  reply.close()
 }

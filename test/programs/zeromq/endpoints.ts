@@ -171,3 +171,27 @@ export const contexts: Scenario = async ({ zmq, say, tell }) => {
   await tell("one too many", () => new zmq.Pull({ context: small }))
   only.close()
 }
+
+export const partingEitherWay: Scenario = async ({ zmq, say, tell }) => {
+  for (const address of ["tcp://127.0.0.1:*", "inproc://parting-either-way"]) {
+    const [bound, connected] = [new zmq.Dealer({ linger: 0 }), new zmq.Dealer({ linger: 0, sendTimeout: 0 })]
+    await bound.bind(address)
+    const endpoint = bound.lastEndpoint as string
+    connected.connect(endpoint)
+    connected.connect(endpoint)
+    await tell("unbind what is connected", () => connected.unbind(endpoint))
+    say(connected.writable)
+    await tell("once more", () => connected.unbind(endpoint))
+    await tell("disconnect it", () => connected.disconnect(endpoint))
+    await tell("disconnect what is bound", () => bound.disconnect(endpoint))
+    await tell("once more", () => bound.disconnect(endpoint))
+    await tell("unbind it", () => bound.unbind(endpoint))
+    await sleep(20)
+    await tell("bind it again", () => bound.bind(endpoint))
+    await tell("bind it twice", () => bound.bind(endpoint))
+    await tell("bind it twice", () => bound.bindSync(endpoint))
+    if (address.startsWith("tcp")) await tell("unbind the wildcard", () => bound.unbind(address))
+    bound.close()
+    connected.close()
+  }
+}

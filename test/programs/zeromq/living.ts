@@ -3,10 +3,12 @@
 //   node build/test/programs/zeromq/living.js brokerless/zeromq idle
 
 import { fork } from "node:child_process"
+import { createSocket } from "node:dgram"
+import { once } from "node:events"
 import { Worker } from "node:worker_threads"
 import { type Draft, freeAddress, sleep, type Zmq } from "./stage.ts"
 
-const [from = "zeromq", part = "", endpoint = ""] = process.argv.slice(2)
+const [from = "zeromq", part = "", endpoint = "", more = ""] = process.argv.slice(2)
 const zmq = (await import(from)) as Zmq
 
 async function drafts(): Promise<Draft> {
@@ -70,6 +72,97 @@ const parts: Record<string, () => unknown> = {
     await new Promise((resolve) => child.once("exit", resolve))
     console.log("gone")
   },
+  /** Leaves by `process.exit` at once after many sends. */
+  async hasty() {
+    const push = new zmq.Push({ linger: Number(more) })
+    push.connect(endpoint)
+    await push.send("connected")
+    process.once("message", async () => {
+      for (let i = 0; i < 100; i++) await push.send("x")
+      process.exit(0)
+    })
+  },
+  /** What was given to a connection arrives, whatever `linger` says. */
+  async hastyHeir() {
+    for (const linger of ["0", "500", "-1"]) {
+      const pull = new zmq.Pull({ receiveTimeout: 20_000 })
+      await pull.bind("tcp://127.0.0.1:*")
+      const child = fork(process.argv[1] as string, [from, "hasty", pull.lastEndpoint as string, linger])
+      await pull.receive()
+      child.send("go")
+      let count = 0
+      while (count < 100) count += (await pull.receive()).length
+      console.log("linger", linger, count)
+      pull.close()
+    }
+  },
+  /** Ends with a message for nobody, in the way that it is told. */
+  async ender() {
+    const [linger, how, where, state] = more.split(",")
+    const context = where === "blocky" ? zmq.context : new zmq.Context({ blocky: false })
+    const push = new zmq.Push({ context, linger: Number(linger) })
+    push.connect("tcp://127.0.0.1:1")
+    await push.send("never")
+    if (state === "closed") push.close()
+    if (how === "exits") process.exit(3)
+    if (how === "throws") throw new Error("thrown")
+  },
+  /** How processes end that have something to send, and nobody to take it: their code, their patience, their words. */
+  async endings() {
+    const ways: string[] = []
+    for (const state of ["open", "closed"]) {
+      for (const linger of [0, 1500]) ways.push(`${linger},returns,blocky,${state}`, `${linger},returns,not,${state}`)
+      for (const linger of [0, 30_000, -1]) ways.push(`${linger},exits,blocky,${state}`)
+      ways.push(`-1,throws,blocky,${state}`)
+    }
+    while (ways.length > 0) for (const line of await Promise.all(ways.splice(0, 4).map(ending))) console.log(line)
+  },
+  /** What a process says last that waits for its messages. */
+  async lastWords() {
+    const push = new zmq.Push({ linger: 800 })
+    push.connect("tcp://127.0.0.1:1")
+    await push.send("never")
+    const began = Date.now()
+    process.once("exit", () => console.log("exit before it waited", Date.now() - began < 400))
+  },
+  /** A socket goes on whose observer was closed; it ends by force, because theirs does not by itself. */
+  async observedNoMore() {
+    const pull = new zmq.Pull()
+    pull.events.close()
+    // Theirs stands still from when it has heard that the observer is gone.
+    const binding = (async () => {
+      for (let i = 0; i < 5; i++) {
+        await sleep(50)
+        await pull.bind("tcp://127.0.0.1:*")
+      }
+      return "bound"
+    })()
+    const said = await Promise.race([binding, sleep(4000).then(() => "stands still")])
+    process.stdout.write(`${said}\n`, () => process.kill(process.pid, "SIGKILL"))
+  },
+  /** A proxy of a socket with itself; theirs ends the process. */
+  async proxyOfOne() {
+    const pair = new zmq.Pair()
+    await pair.bind("inproc://proxy-of-one")
+    try {
+      await new zmq.Proxy(pair, pair).run()
+    } catch (error) {
+      console.log((error as { code: string }).code)
+    }
+  },
+  /** A datagram whose group is long; it ends by itself or by force. */
+  async longGroup() {
+    const { Dish } = await drafts()
+    const dish = new Dish({ receiveTimeout: 10_000 })
+    await dish.bind(endpoint)
+    dish.join("g".repeat(200))
+    const socket = createSocket("udp4")
+    const datagram = Buffer.concat([Buffer.of(200), Buffer.alloc(200, "g"), Buffer.from("came")])
+    const putting = setInterval(() => socket.send(datagram, Number(endpoint.split(":").at(-1)), "127.0.0.1"), 20)
+    console.log(String((await dish.receive())[0]))
+    clearInterval(putting)
+    process.exit(0)
+  },
   /** Receives what processes send that end at once. */
   async heir() {
     for (const kind of ["leaver", "closer"]) {
@@ -85,19 +178,20 @@ const parts: Record<string, () => unknown> = {
   },
   /** A bound socket that nobody holds gives its address back. */
   async forgotten() {
-    const { gc } = globalThis as { gc?: () => void }
-    const address = await bindAndForget()
-    const taken = new zmq.Pull()
-    for (let tries = 0; tries < 200; tries++) {
-      gc?.()
-      await sleep(10)
-      try {
-        await taken.bind(address)
-        console.log("collected")
-        process.exit(0)
-      } catch {}
+    console.log((await comesFree(await bindAndForget())) ? "collected" : "kept")
+    process.exit(0)
+  },
+  /** As above, with a context that nobody holds, either. */
+  async forgottenContext() {
+    console.log((await comesFree(await bindInAContextAndForget())) ? "collected" : "kept")
+    process.exit(0)
+  },
+  /** As above, of one on which something waits. */
+  async forgottenWhileItWaits() {
+    for (const operation of ["send", "receive"] as const) {
+      const address = await waitAndForget(operation)
+      console.log(operation, (await comesFree(address)) ? "collected" : "kept")
     }
-    console.log("kept")
     process.exit(0)
   },
   /** A socket on which a receive waits is not forgotten. */
@@ -168,6 +262,50 @@ const parts: Record<string, () => unknown> = {
     for (const word of ["last", "words"]) await radio.send(word, { group: "g" })
     console.log("left")
   },
+}
+
+/** Ends a process in this way, and says how that was. */
+async function ending(way: string): Promise<string> {
+  const began = Date.now()
+  const child = fork(process.argv[1] as string, [from, "ender", "", way], { stdio: "pipe", execArgv: [] })
+  let said = ""
+  child.stderr?.on("data", (octets) => {
+    said += octets
+  })
+  const [code] = (await once(child, "close")) as [number]
+  const patient = Date.now() - began >= Number.parseInt(way, 10)
+  const words = said.match(/WARNING.*|Error: thrown/g) ?? []
+  return `${way}: ${code} ${patient ? "in its time" : "at once"} ${words.join()}`
+}
+
+/** Whether an address can be bound that nobody holds the socket of. */
+async function comesFree(address: string): Promise<boolean> {
+  const { gc } = globalThis as { gc?: () => void }
+  const taken = new zmq.Pull()
+  for (let tries = 0; tries < 100; tries++) {
+    gc?.()
+    await sleep(10)
+    try {
+      await taken.bind(address)
+      taken.close()
+      return true
+    } catch {}
+  }
+  return false
+}
+
+async function waitAndForget(operation: "send" | "receive"): Promise<string> {
+  const dealer = new zmq.Dealer({ linger: 0 })
+  await dealer.bind("tcp://127.0.0.1:*")
+  const waiting: Promise<unknown> = operation === "send" ? dealer.send("x") : dealer.receive()
+  waiting.catch(() => {})
+  return dealer.lastEndpoint as string
+}
+
+async function bindInAContextAndForget(): Promise<string> {
+  const pull = new zmq.Pull({ context: new zmq.Context() })
+  await pull.bind("tcp://127.0.0.1:*")
+  return pull.lastEndpoint as string
 }
 
 async function bindAndForget(): Promise<string> {

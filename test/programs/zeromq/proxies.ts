@@ -60,3 +60,56 @@ export const forwarder: Scenario = async ({ zmq, say }) => {
   pub.close()
   sub.close()
 }
+
+export const betweenDrafts: Scenario = async ({ zmq, draft, say }) => {
+  const streamer = new zmq.Proxy(new draft.Gather(), new draft.Scatter())
+  await streamer.frontEnd.bind("inproc://between-drafts-front")
+  await streamer.backEnd.bind("inproc://between-drafts-back")
+  const running = streamer.run()
+  const [scatter, gather] = [new draft.Scatter(), new draft.Gather()]
+  gather.connect("inproc://between-drafts-back")
+  scatter.connect("inproc://between-drafts-front")
+  for (const each of ["one", "two"]) {
+    await scatter.send(each)
+    say(await gather.receive())
+  }
+  streamer.terminate()
+  await running
+  say(streamer.frontEnd.closed, streamer.backEnd.closed)
+  scatter.close()
+  gather.close()
+}
+
+export const betweenDraftsAndOthers: Scenario = async ({ zmq, draft, say, tell }) => {
+  const proxy = new zmq.Proxy(new zmq.Pull(), new draft.Scatter())
+  await proxy.frontEnd.bind("inproc://drafts-and-others-front")
+  await proxy.backEnd.bind("inproc://drafts-and-others-back")
+  const running = proxy.run()
+  const [push, gather] = [new zmq.Push({ linger: 0 }), new draft.Gather()]
+  gather.connect("inproc://drafts-and-others-back")
+  push.connect("inproc://drafts-and-others-front")
+  await push.send("one frame")
+  say(await gather.receive())
+  await push.send(["two", "frames"])
+  await tell("ended", () => running)
+  await tell("terminate", () => proxy.terminate())
+  say(proxy.frontEnd.closed, proxy.backEnd.closed)
+  push.close()
+  gather.close()
+}
+
+export const fromBackToFront: Scenario = async ({ zmq, say }) => {
+  const proxy = new zmq.Proxy(new zmq.Push(), new zmq.Pull())
+  await proxy.frontEnd.bind("inproc://back-to-front-front")
+  await proxy.backEnd.bind("inproc://back-to-front-back")
+  const running = proxy.run()
+  const [push, pull] = [new zmq.Push({ linger: 0 }), new zmq.Pull()]
+  pull.connect("inproc://back-to-front-front")
+  push.connect("inproc://back-to-front-back")
+  await push.send("x")
+  say(await pull.receive())
+  proxy.terminate()
+  await running
+  push.close()
+  pull.close()
+}

@@ -2,7 +2,7 @@
 
 import type { Router } from "zeromq"
 import { answering } from "./answering.ts"
-import { event, type Scenario, type Stage, sleep, until } from "./stage.ts"
+import { event, freeAddress, type Scenario, type Stage, sleep, until } from "./stage.ts"
 
 function handler({ zmq, say }: Stage, judge: (texts: string[]) => string): Promise<Router> {
   return answering(zmq, say, judge)
@@ -139,4 +139,18 @@ export const refusedClient: Scenario = async ({ zmq, say }) => {
   await Promise.race([until(() => refusals >= 3), sleep(500)])
   say("came again", refusals > 1)
   for (const socket of [zap, server, client]) socket.close()
+}
+
+export const optionsWhileKeysAreMissing: Scenario = async ({ zmq, say, tell }) => {
+  const early = new zmq.Push({ curveServerKey: zmq.curveKeyPair().publicKey, sendTimeout: 0, linger: 0 })
+  await tell("before there are keys", () => early.send("x"))
+  say(early.securityMechanism, early.writable)
+  early.close()
+  const push = new zmq.Push({ sendTimeout: 0, linger: 0 })
+  push.connect(await freeAddress())
+  push.curveServer = true
+  push.sendHighWaterMark = 1
+  await tell("below the mark", () => push.send("x"))
+  await tell("above the mark", () => push.send("x"))
+  push.close()
 }

@@ -79,7 +79,7 @@ function shown(value: unknown): string {
 
 function plain(text: string): string {
   return text
-    .replace(/(tcp:\/\/(?:[\w.*-]+|\[[^\]]+\])):\d{2,5}/g, "$1:PORT")
+    .replace(/((?:tcp|udp):\/\/(?:[\w.*-]+|\[[^\]]+\])):\d{2,5}/g, "$1:PORT")
     .replace(/ipc:\/\/[^\s"]*(tmp\w+\/socket|unbinding-\w+\/socket|brokerless-\w+(\/ipc)?)/g, "ipc://CHOSEN")
 }
 
