@@ -328,10 +328,11 @@ export const relaxedBeforeAnybodyComes: Scenario = async ({ zmq, say, tell }) =>
     await tell(question, () => request.send(question))
     say(request.readable, request.writable)
   }
-  request.receiveTimeout = 20
+  request.receiveTimeout = 300
   const began = Date.now()
   await tell("an answer to the refused", () => request.receive())
-  say("in time", Date.now() - began >= 15)
+  // Theirs counts from when its loop last looked at the clock.
+  say("in time", Date.now() - began >= 100)
   const router = new zmq.Router({ linger: 0 })
   await router.bind(address)
   for (let i = 0; i < 2; i++) say(texts(await router.receive()).slice(1))
