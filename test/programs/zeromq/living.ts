@@ -103,6 +103,7 @@ const parts: Record<string, () => unknown> = {
     const push = new zmq.Push({ context, linger: Number(linger) })
     push.connect("tcp://127.0.0.1:1")
     await push.send("never")
+    console.log(Date.now())
     if (state === "closed") push.close()
     if (how === "exits") process.exit(3)
     if (how === "throws") throw new Error("thrown")
@@ -111,7 +112,7 @@ const parts: Record<string, () => unknown> = {
   async endings() {
     const ways: string[] = []
     for (const state of ["open", "closed"]) {
-      for (const linger of [0, 1500]) ways.push(`${linger},returns,blocky,${state}`, `${linger},returns,not,${state}`)
+      for (const linger of [0, 3000]) ways.push(`${linger},returns,blocky,${state}`, `${linger},returns,not,${state}`)
       for (const linger of [0, 30_000, -1]) ways.push(`${linger},exits,blocky,${state}`)
       ways.push(`-1,throws,blocky,${state}`)
     }
@@ -119,11 +120,11 @@ const parts: Record<string, () => unknown> = {
   },
   /** What a process says last that waits for its messages. */
   async lastWords() {
-    const push = new zmq.Push({ linger: 800 })
+    const push = new zmq.Push({ linger: 3000 })
     push.connect("tcp://127.0.0.1:1")
     await push.send("never")
     const began = Date.now()
-    process.once("exit", () => console.log("exit before it waited", Date.now() - began < 400))
+    process.once("exit", () => console.log("exit before it waited", Date.now() - began < 2000))
   },
   /** A socket goes on whose observer was closed; it ends by force, because theirs does not by itself. */
   async observedNoMore() {
@@ -266,14 +267,17 @@ const parts: Record<string, () => unknown> = {
 
 /** Ends a process in this way, and says how that was. */
 async function ending(way: string): Promise<string> {
-  const began = Date.now()
   const child = fork(process.argv[1] as string, [from, "ender", "", way], { stdio: "pipe", execArgv: [] })
   let said = ""
+  let began = ""
+  child.stdout?.on("data", (octets) => {
+    began += octets
+  })
   child.stderr?.on("data", (octets) => {
     said += octets
   })
   const [code] = (await once(child, "close")) as [number]
-  const patient = Date.now() - began >= Number.parseInt(way, 10)
+  const patient = Date.now() - Number(began) >= Number.parseInt(way, 10)
   const words = said.match(/WARNING.*|Error: thrown/g) ?? []
   return `${way}: ${code} ${patient ? "in its time" : "at once"} ${words.join()}`
 }
