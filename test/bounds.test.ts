@@ -17,7 +17,7 @@ import {
   Subscriber,
 } from "brokerless"
 import { describe, expect, it } from "vitest"
-import { longHeader, message, RawPeer, RawServer } from "./support/raw-peer.ts"
+import { greeting, longHeader, message, RawPeer, RawServer, ready } from "./support/raw-peer.ts"
 import { fill, join, take, turns, waits } from "./support/sockets.ts"
 import { TRANSPORTS, transport } from "./support/transports.ts"
 import { until } from "./support/until.ts"
@@ -355,6 +355,25 @@ describe("peers that come and go", () => {
     await until(() => pull.stats.queuedMessages === 10, "as many wait as there may be octets")
     await turns(20)
     // Each counts 2048 octets more once its peer has left; an empty queue would take the message of ever new peers.
+    expect(pull.stats.queuedMessages).toBe(10)
+    const received = new Set((await take(pull, 50)).map(([frame]) => String(frame)))
+    expect(received.size).toBe(50)
+    await Promise.all(peers.map(({ closed }) => closed))
+    expect(pull.stats.queuedBytes).toBe(0)
+  })
+
+  it("leave no more unread also when they say all at once, handshake and message", async () => {
+    await using pull = new Pull({ maxBufferedBytes: 20_000 })
+    const endpoint = await pull.bind("tcp://127.0.0.1:*")
+    let joined = 0
+    pull.events.on("peer:join", () => joined++)
+    const peers = await Promise.all(Array.from({ length: 50 }, () => RawPeer.connect(endpoint)))
+    for (const [i, peer] of peers.entries()) {
+      peer.send(greeting(), ready("PUSH"), message(`${i}`))
+      peer.socket.end()
+      await until(() => joined === i + 1, "it has joined")
+      await until(() => pull.stats.queuedMessages < i + 1 || pull.peers.length === 0, "it was read, and has left")
+    }
     expect(pull.stats.queuedMessages).toBe(10)
     const received = new Set((await take(pull, 50)).map(([frame]) => String(frame)))
     expect(received.size).toBe(50)

@@ -30,9 +30,22 @@ export class Budget {
     this.#anyStarved = true
   }
 
+  /** No longer waits. */
+  forgo(resume: () => void): void {
+    this.#starved.delete(resume)
+  }
+
   release(charge: number): void {
     this.bytes -= charge
     if (this.#anyStarved && this.bytes < this.limit) this.#relieve()
+  }
+
+  /** As `release`, of what was left behind: empty queues, which always take a message otherwise, waited for that. */
+  releaseLeftBehind(charge: number): void {
+    const { clogged } = this
+    this.bytes -= charge
+    this.leftBehind -= charge
+    if (this.#anyStarved && (this.bytes < this.limit || (clogged && !this.clogged))) this.#relieve()
   }
 
   #relieve(): void {

@@ -220,6 +220,13 @@ export class Pipe {
     if (inbound.length === 1) this.owner.pipeReadable(this)
   }
 
+  /** Its connection brings and takes nothing more. Messages may wait here for long, and it need not wait with them. */
+  cutOff(): void {
+    this.link = undefined
+    this.#budget.forgo(this.#resume)
+    this.#budget.forgo(this.#relieve)
+  }
+
   /** Calls `watcher` whenever the socket has taken a message out of the inbound queue. */
   watch(watcher: () => void): void {
     this.#watcher = watcher

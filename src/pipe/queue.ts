@@ -111,8 +111,7 @@ export class MessageQueue {
     this.#messages[slot] = undefined
     const charge = this.#charges[slot] as number
     this.bytes -= charge
-    if (this.#leftBehind) this.#budget.leftBehind -= charge
-    this.#budget.release(charge)
+    this.#release(charge)
     if (this.#head === this.#tail && this.#head > COUNTER_LIMIT) this.#rewind(0)
     return message
   }
@@ -140,8 +139,7 @@ export class MessageQueue {
     this.#messages[slot] = message
     this.#charges[slot] = charge
     this.bytes += difference
-    if (this.#leftBehind) this.#budget.leftBehind += difference
-    this.#budget.release(-difference)
+    this.#release(-difference)
   }
 
   /** All messages, oldest first; the queue is empty afterwards and keeps no memory. */
@@ -159,6 +157,11 @@ export class MessageQueue {
     this.#charges = []
     this.#mask = -1
     this.#rewind(0)
+  }
+
+  #release(charge: number): void {
+    if (this.#leftBehind) this.#budget.releaseLeftBehind(charge)
+    else this.#budget.release(charge)
   }
 
   #grow(): void {

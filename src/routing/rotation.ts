@@ -13,6 +13,8 @@ export const READ_TURN = 1
 export const WRITE_TURN = 2
 /** For endpoints whose peer is not there. */
 export const WAITING_TURN = 4
+/** For those who may inherit what another can no longer get. */
+export const HEIR_TURN = 32
 
 /** Whose turn it is, and what becomes of a turn. */
 export interface Turns {
@@ -40,10 +42,15 @@ export class Rotation implements Turns {
   /** Places in the line of pipes that have left. */
   #empty = 0
 
-  constructor(bit: typeof READ_TURN | typeof WRITE_TURN | typeof WAITING_TURN) {
+  constructor(bit: typeof READ_TURN | typeof WRITE_TURN | typeof WAITING_TURN | typeof HEIR_TURN) {
     this.#bit = bit
     this.#barred = bit === READ_TURN ? bit | HELD : bit
     this.#leads = bit === READ_TURN ? LEADS : 0
+  }
+
+  /** Places in the line, empty ones included. */
+  get length(): number {
+    return this.#line.length
   }
 
   pipes(): Iterable<Pipe> {

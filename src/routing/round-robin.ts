@@ -2,23 +2,22 @@
 // still to come.
 
 import type { Pipe } from "../pipe/pipe.ts"
-import { Register } from "../register.ts"
 import type { Balancer } from "./balancer.ts"
-import { Rotation, WAITING_TURN, WRITE_TURN } from "./rotation.ts"
+import { HEIR_TURN, Rotation, WAITING_TURN, WRITE_TURN } from "./rotation.ts"
 
 export class RoundRobin implements Balancer {
   readonly #ready = new Rotation(WRITE_TURN)
   readonly #waiting = new Rotation(WAITING_TURN)
-  readonly #pipes = new Register<Pipe, Pipe>()
-  #adopters: Iterator<Pipe> | undefined
+  /** Everybody, whether there is room or not. */
+  readonly #heirs = new Rotation(HEIR_TURN)
 
   add(pipe: Pipe): void {
-    this.#pipes.set(pipe, pipe)
+    this.#heirs.enter(pipe)
     this.relieved(pipe)
   }
 
   remove(pipe: Pipe): void {
-    this.#pipes.delete(pipe)
+    this.#heirs.leave(pipe)
     this.#ready.leave(pipe)
     this.#waiting.leave(pipe)
   }
@@ -37,11 +36,12 @@ export class RoundRobin implements Balancer {
   }
 
   adopt(): Pipe | undefined {
-    for (let tries = 0; tries <= this.#pipes.size + 1; tries++) {
-      this.#adopters ??= this.#pipes.values()
-      const { value, done } = this.#adopters.next()
-      if (done) this.#adopters = undefined
-      else if (value.state === "ready") return value
+    const heirs = this.#heirs
+    for (let tries = heirs.length; tries > 0; tries--) {
+      const pipe = heirs.head()
+      if (pipe?.state === "gone") heirs.retire()
+      else heirs.advance()
+      if (pipe?.state === "ready") return pipe
     }
     return undefined
   }

@@ -55,7 +55,8 @@ export class RawSession implements StreamHandler, Link, Conversation {
       this.abort(refusal)
       return
     }
-    if (this.#notify) this.#pipe.deliver([EMPTY])
+    const more = this.#notify ? this.#pipe.deliver([EMPTY]) : this.#pipe.wantsMore
+    if (!more) stream.pause()
     this.#write()
   }
 

@@ -402,18 +402,18 @@ export class Session implements StreamHandler, Link {
 
   // ── inbound ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #pump(): void {
+  #pump(oneMore = false): void {
     if (this.#pumping || this.#deaf) return
     this.#pumping = true
     try {
-      this.#read()
+      this.#read(oneMore)
     } catch (error) {
       this.#fail(error)
     } finally {
       this.#pumping = false
     }
     if (this.#state === "over") this.#disposeIfRead()
-    if (this.#paused && !this.#stalled && this.#state === "ready" && !this.#halted) {
+    if (this.#paused && !this.#stalled && this.#state === "ready" && !this.#halted && !this.#left) {
       this.#paused = false
       this.#stream.resume()
     }
@@ -423,16 +423,15 @@ export class Session implements StreamHandler, Link {
   #disposeIfRead(): void {
     if (!this.#deaf && this.#stalled && !this.#engine.idle) return
     this.#engine.dispose()
-    // Messages may wait in the pipe for long; the connection that they came through need not wait with them.
-    if (this.#pipe?.link === this) this.#pipe.link = undefined
+    if (this.#pipe?.link === this) this.#pipe.cutOff()
   }
 
-  #read(): void {
+  #read(oneMore: boolean): void {
     const engine = this.#engine
     let messages = 0
     let octets = 0
     let unread = 0
-    let more = this.#pipe === undefined || !this.#established || this.#pipe.wantsMore
+    let more = oneMore || this.#pipe === undefined || !this.#established || this.#pipe.wantsMore
     try {
       while ((more || this.#discarding) && !this.#deaf) {
         const meaning = engine.next()
@@ -451,6 +450,8 @@ export class Session implements StreamHandler, Link {
             break
           case READY:
             this.#welcome()
+            // What came together with the handshake finds the limits that hold for all that comes later.
+            more = engine.idle || this.#pipe === undefined || this.#pipe.wantsMore
             break
           case SUBSCRIBE:
           case CANCEL: {
@@ -580,6 +581,8 @@ export class Session implements StreamHandler, Link {
     const { host, endpoint } = this.#setup
     if (this.#established) {
       const pipe = this.#pipe as Pipe
+      // What arrived has its place before all that comes over the next connection, which only a message can hold.
+      if (this.#stalled && pipe.inbound.length === 0) this.#pump(true)
       host.monitor.emit({ type: "disconnect", endpoint, peer: pipe.peer, error })
       host.release(pipe, error)
     } else if (error !== undefined) {

@@ -344,6 +344,33 @@ describe("a pipe whose connection was made anew", () => {
 })
 
 describe("an exhausted budget", () => {
+  it("LIMIT-9: is not waited for by who is cut off", () => {
+    const budget = new Budget(1000)
+    const { pipe: hog } = make({ budget })
+    const { pipe, owner } = make({ budget })
+    hog.push(message(2000))
+    pipe.push(message())
+    expect(pipe.hasRoom).toBe(false)
+    pipe.cutOff()
+    hog.outbound.shift()
+    expect(owner.log).not.toContain("writable")
+  })
+
+  it("LIMIT-9: goes on reading once what was left behind is read, though what is to be sent takes up the rest", () => {
+    const budget = new Budget(4000)
+    const { pipe: former } = make({ budget })
+    const { pipe, link } = make({ budget })
+    pipe.push(message(5000))
+    former.deliver(message(3000))
+    former.inbound.leaveBehind()
+    expect(pipe.wantsMore).toBe(false)
+    former.pop()
+    // The peer may be waiting to be heard before it takes what is to be sent.
+    expect(budget.exhausted).toBe(true)
+    expect(link.log).toContain("resume")
+    expect(pipe.wantsMore).toBe(true)
+  })
+
   it("T14: leaves an empty queue one message, either way: it may be the one that makes room again", () => {
     const budget = new Budget(1000)
     const { pipe: hog } = make({ budget })

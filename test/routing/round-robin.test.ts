@@ -100,4 +100,23 @@ describe("round-robin", () => {
     }
     expect(balancer.adopt()).toBeUndefined()
   })
+
+  it("finds an heir whoever has come and gone since the last one, and goes on with the turns", () => {
+    const crowd = Array.from({ length: 600 }, () => testPipe())
+    const balancer = balancing(...crowd)
+    expect(balancer.adopt()).toBe(crowd[0])
+    const leave = (pipe: Pipe): void => {
+      pipe.state = "gone"
+      balancer.remove(pipe)
+    }
+    for (let n = 0; n < 1000; n++) {
+      const passing = testPipe()
+      balancer.add(passing)
+      leave(passing)
+    }
+    const heirs = [testPipe(), testPipe()]
+    for (const heir of heirs) balancer.add(heir)
+    for (const pipe of crowd) leave(pipe)
+    expect([1, 2, 3, 4].map(() => balancer.adopt())).toEqual([...heirs, ...heirs])
+  })
 })

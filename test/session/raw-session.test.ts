@@ -80,6 +80,22 @@ describe("a connection without a protocol", () => {
     },
   )
 
+  it.each([
+    [true, 1],
+    [false, 0],
+  ])("reads nothing while there is no room, not even at first; telling of itself: %s", async (notify, told) => {
+    const rig = new Rig(notify, { maxBufferedBytes: 1000 })
+    const before = rig.hub.createPipe("tcp://127.0.0.1:5555", false)
+    before.deliver([Buffer.alloc(1000)])
+    before.inbound.leaveBehind()
+    await endOfTick()
+    expect(rig.pipe.inbound.length).toBe(told)
+    expect(rig.stream.paused).toBe(true)
+    before.pop()
+    rig.received()
+    expect(rig.stream.paused).toBe(false)
+  })
+
   it("keeps what it was lent", async () => {
     const rig = await Rig.begun(false)
     const lent = Buffer.from("first")

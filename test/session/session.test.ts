@@ -754,6 +754,27 @@ describe("PINGs of ours", () => {
 })
 
 describe("the end of a session", () => {
+  it("ZMTP-36: leaves one message of those for which there was no room, before which none of the next is read", async () => {
+    const rig = SessionRig.ready("PUSH", {
+      cls: "Pull",
+      connecting: true,
+      options: { ...QUIET, maxBufferedBytes: 3000 },
+    })
+    const other = rig.hub.createPipe("tcp://127.0.0.1:5555", false)
+    other.enqueue([Buffer.alloc(1000)])
+    other.inbound.leaveBehind()
+    rig.stream.receive(Buffer.concat([message("a"), message("b")]))
+    expect([rig.pipe.inbound.length, rig.stream.paused]).toEqual([0, true])
+    rig.stream.reset()
+    expect(rig.pipe.inbound.length).toBe(1)
+    const next = rig.hub.createPipe("tcp://127.0.0.1:5555", true)
+    next.follow(rig.pipe)
+    expect(next.predecessor).toBe(rig.pipe)
+    other.pop()
+    expect(rig.read()).toEqual(["a", "b"])
+    expect(rig.hub.stats.queuedBytes).toBe(0)
+  })
+
   it("in good order: what is queued is sent, then the end, then the peer's end is waited for", async () => {
     const rig = push()
     rig.push("1", "2")

@@ -28,6 +28,7 @@ export interface TestPipe {
   readonly room?: number
   readonly window?: number
   readonly owner?: PipeOwner
+  readonly budget?: Budget
 }
 
 /** A pipe as it would be in a socket; its peer is there unless told otherwise. */
@@ -38,7 +39,7 @@ export function testPipe(like: TestPipe = {}): Pipe {
       owner: like.owner ?? NOBODY,
       outbound: { messages: room, bytes: UNLIMITED },
       inbound: { messages: UNLIMITED, bytes: UNLIMITED },
-      budget: new Budget(UNLIMITED),
+      budget: like.budget ?? new Budget(UNLIMITED),
       window: like.window ?? 0,
       maxOutstanding: UNLIMITED,
     },

@@ -389,8 +389,8 @@ export class ThreadEnd implements Link {
     try {
       let left = TURN
       // Nobody comes back for what is left after the end: then a turn has no end but that of the ring.
-      while ((left > 0 || ending || this.#trailing) && this.#listening && this.#pipe.wantsMore) {
-        const messages = this.#reader.read(Math.min(this.#room, GO))
+      while ((left > 0 || ending || this.#trailing) && this.#listening && this.#takesMore(ending)) {
+        const messages = this.#reader.read(ending ? 1 : Math.min(this.#room, GO))
         if (messages.length > 0) this.#deliver(messages)
         else if (this.#reader.command !== undefined) this.#obey(this.#reader.command)
         else break
@@ -404,6 +404,11 @@ export class ThreadEnd implements Link {
     if (this.#reader.position === before) return
     this.#busy = true
     this.#tell()
+  }
+
+  /** At the end one is taken all the same: it holds the place of the others before those of the next connection. */
+  #takesMore(ending: boolean): boolean {
+    return this.#pipe.wantsMore || (ending && this.#pipe.inbound.length === 0)
   }
 
   /** How many messages the inbound queue takes before it is full; at least one, since it was asked. */

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest"
 import { UnreachableError } from "../../../src/errors.ts"
+import { Budget } from "../../../src/pipe/budget.ts"
 import type { JoinHost } from "../../../src/pipe/join.ts"
 import type { Pipe } from "../../../src/pipe/pipe.ts"
 import { SocketStats } from "../../../src/stats.ts"
@@ -21,10 +22,10 @@ interface Side {
   readonly left: (Error | undefined)[]
 }
 
-function pair(): [Side, Side] {
+function pair(budget?: Budget): [Side, Side] {
   const [near, far] = share()
   return [near, far].map((shared, side) => {
-    const pipe = testPipe()
+    const pipe = testPipe(budget === undefined ? {} : { budget })
     const left: (Error | undefined)[] = []
     const host: JoinHost = { stats: new SocketStats(), left: (error) => left.push(error), detached() {} }
     const end = new ThreadEnd(shared, side as 0 | 1, pipe, host, TERMS)
@@ -43,6 +44,21 @@ describe("an end of a connection between threads", () => {
     expect(far.left).toEqual([expect.any(UnreachableError)])
     expect(far.pipe.inbound.length).toBe(20_000)
     for (let i = 0; i < 20_000; i++) expect(String(far.pipe.pop())).toBe(`${i}`)
+    near.end.end()
+  })
+
+  it("ZMTP-36: leaves one message of those for which there was no room, which comes before the next connection", () => {
+    const budget = new Budget(3000)
+    const [near, far] = pair(budget)
+    const other = testPipe({ budget })
+    other.enqueue([Buffer.alloc(1000)])
+    other.inbound.leaveBehind()
+    for (const text of ["a", "b"]) near.pipe.push([Buffer.from(text)])
+    near.end.flush()
+    far.end.died()
+    expect(far.pipe.inbound.length).toBe(1)
+    other.pop()
+    expect(["a", "b", undefined].map(() => far.pipe.pop()?.join())).toEqual(["a", "b", undefined])
     near.end.end()
   })
 
