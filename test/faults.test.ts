@@ -93,7 +93,9 @@ interface Fate {
 
 /** Talks over a line with that fault, until what is said over the next one is heard. */
 async function endure(name: "tcp" | "ipc", connects: "push" | "pull", fault: Fault): Promise<Fate> {
-  const options = { ...QUICK, ...(fault.blow === "stall" ? { ...HEARTBEAT, handshakeInterval: 80 } : {}) }
+  // Behind the handshake it is to be the heart that notices.
+  const deadlines = { ...HEARTBEAT, ...(fault.behind === undefined ? { handshakeInterval: 80 } : {}) }
+  const options = { ...QUICK, ...(fault.blow === "stall" ? deadlines : {}) }
   await using push = new Push({ ...options, linger: 0 })
   await using pull = new Pull(options)
   const [binding, connecting] = connects === "push" ? [pull, push] : [push, pull]

@@ -19,7 +19,7 @@ function named(authorize: Authorize): SessionRig {
 }
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] })
 })
 
 afterEach(() => {

@@ -34,7 +34,7 @@ async function pass(ms: number): Promise<void> {
 }
 
 beforeEach(async () => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] })
   // Handshakes of one test hold up none of the next.
   await endOfTick()
 })

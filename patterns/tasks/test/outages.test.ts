@@ -48,14 +48,16 @@ describe("worker processes that are stopped for longer than a task may take, and
       }),
     )
     for (let stop = 0; stop < 4; stop++) {
-      const enough = answered + 20
+      const enough = Math.min(answered + 20, 600)
       await until(() => answered >= enough, `work goes on (seed ${seed})`)
       const { process } = crew[stop % crew.length] as Program<string>
       const overdue = ventilator.events.once("task:overdue")
       process.kill("SIGSTOP")
-      await overdue
+      // One that was slow before holds nothing but what is overdue already.
+      await Promise.race([overdue, all])
       process.kill("SIGCONT")
     }
+    expect(ventilator.stats.timeouts).toBeGreaterThan(0)
     expectAllDone(await all, log, retries)
     // Nobody was lost, so that every deed is answered some time: those that did not count as duplicates.
     await until(() => ventilator.workers.every(({ held }) => held === 0), "everybody has answered everything")
@@ -149,9 +151,8 @@ describe("a ventilator that drains", () => {
     await until(() => reports.length >= 50, "work goes on")
     first.process.kill("SIGKILL")
     await until(() => reports.length >= 100, "work goes on")
-    const overdue = ventilator.events.once("task:overdue")
     second.process.kill("SIGSTOP")
-    await overdue
+    await until(() => ventilator.workers.every(({ stuck }) => stuck), "what it holds is overdue")
     await using _third = await worker(endpoint, 4)
     await drained
     // Not one of them was refused, those that waited for room included.
