@@ -177,7 +177,7 @@ describe("an answer in parts", () => {
         { codec: json<string>() },
       ),
     )
-    const client = s.use(new MajordomoClient({ codec: json<string>(), prefetch: 1 }))
+    const client = s.use(new MajordomoClient({ codec: json<string>(), prefetch: 1, timeout: -1 }))
     const dropped = s.broker.events.once("answer:dropped")
     const stream = client.stream("flood", "")
     expect((await stream.next()).value).toMatch(/^0 /)
