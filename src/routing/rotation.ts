@@ -30,9 +30,6 @@ export interface Turns {
   pipes(): Iterable<Pipe>
 }
 
-/** Empty places that a line may have, unless there are as many others. */
-const SLACK = 32
-
 export class Rotation implements Turns {
   readonly #bit: number
   /** Who has one of these bits may not enter; who has one of those is followed by another. */
@@ -83,12 +80,12 @@ export class Rotation implements Turns {
     if ((pipe.turns & this.#leads) !== 0) this.#passOn(pipe)
   }
 
-  /** It will never act again. Its place is empty, and cleared away when there are many such. */
+  /** It will never act again. Its place is empty; places are cleared away when half of them are. */
   leave(pipe: Pipe): void {
     if ((pipe.turns & this.#bit) === 0) return
     pipe.turns &= ~this.#bit
     this.#empty++
-    if (this.#empty <= SLACK || this.#empty * 2 < this.#line.length) return
+    if (this.#empty * 2 < this.#line.length) return
     const line = [...this.#line.values()]
     this.#line.clear()
     this.#empty = 0

@@ -1,7 +1,20 @@
 // A handler of ZAP, as an application has one.
 
-import type { Router } from "zeromq"
+import type { Reply, Router } from "zeromq"
 import { sleep, type Zmq } from "./stage.ts"
+
+/** Binds to where handlers are asked. The name is free again a moment after the socket that had it was closed. */
+export async function bindAsHandler(socket: Router | Reply): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await socket.bind("inproc://zeromq.zap.01")
+      return
+    } catch (error) {
+      if (tries === 300) throw error
+      await sleep(20)
+    }
+  }
+}
 
 /** Answers with the status that `judge` gives; says what it was asked. */
 export async function answering(
@@ -10,9 +23,7 @@ export async function answering(
   judge: (texts: string[]) => string,
 ): Promise<Router> {
   const router = new zmq.Router()
-  // A name is free again a moment after its socket was closed.
-  const bind = (): Promise<void> => router.bind("inproc://zeromq.zap.01")
-  await bind().catch(() => sleep(100).then(bind))
+  await bindAsHandler(router)
   void (async () => {
     for await (const [path, delimiter, version, id, ...question] of router) {
       const texts = question.map((frame) => (frame.length === 32 ? "a key" : String(frame)))

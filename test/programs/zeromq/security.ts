@@ -1,7 +1,7 @@
 // PLAIN, CURVE and handlers of ZAP.
 
 import type { Router } from "zeromq"
-import { answering } from "./answering.ts"
+import { answering, bindAsHandler } from "./answering.ts"
 import { event, freeAddress, type Scenario, type Stage, sleep, until } from "./stage.ts"
 
 function handler({ zmq, say }: Stage, judge: (texts: string[]) => string): Promise<Router> {
@@ -96,7 +96,7 @@ export const nullWithHandler: Scenario = async (stage) => {
 
 export const handlerThatReplies: Scenario = async ({ zmq, say }) => {
   const zap = new zmq.Reply()
-  await zap.bind("inproc://zeromq.zap.01")
+  await bindAsHandler(zap)
   const serving = (async () => {
     for await (const [version, id, domain, , , mechanism] of zap) {
       say(String(version), String(domain), String(mechanism))
