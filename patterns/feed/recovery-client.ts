@@ -20,9 +20,12 @@ export interface Patience {
 
 export class RecoveryClient {
   readonly #request: Request
+  /** How often a publisher came. */
+  #arrivals = 0
 
   constructor(endpoint: string, security: Security | undefined) {
     this.#request = new Request(security === undefined ? {} : { security })
+    this.#request.events.on("peer:join", () => this.#arrivals++)
     this.#request.connect(endpoint)
   }
 
@@ -30,13 +33,20 @@ export class RecoveryClient {
    * All parts of the answer: changes, or a snapshot.
    *
    * @throws what `request()` of the socket throws; ProtocolError for an answer that makes no sense; UnreachableError
-   * if the publisher refuses
+   * if the publisher refuses, or was lost between two parts of its changes
    */
   async *fetch(question: Question, interest: Interest, patience: Patience): AsyncGenerator<Part, void, undefined> {
     let next: Question | undefined = question
+    let last: Question | undefined
+    let arrivals = 0
     while (next !== undefined) {
       const part: Part = await this.#ask(next, interest, patience)
-      const last: Question = next
+      // One that has restarted may know less than it did, and the rest of its changes would hide that.
+      if (last?.kind === "changes" && part.answer.kind === "changes" && this.#arrivals !== arrivals) {
+        throw new UnreachableError("The publisher was lost in the midst of its answer")
+      }
+      arrivals = this.#arrivals
+      last = next
       next = followUp(part.answer, last)
       if (next !== undefined && !advances(last, next)) throw new ProtocolError("The publisher's answers go in a circle")
       yield part
