@@ -1,6 +1,7 @@
 // The parent's end of a worker process: asks it to do things and hands back what it answers.
 
 import { type ChildProcess, execFileSync, fork } from "node:child_process"
+import { readdirSync } from "node:fs"
 import { constants, setPriority } from "node:os"
 import { fileURLToPath } from "node:url"
 import type { Order, Report, Roles } from "./worker.ts"
@@ -41,6 +42,20 @@ export class WorkerProcess {
   /** Keeps the process, with all its threads, on one core. Needs `taskset`, which Linux has. */
   pin(core: number): void {
     execFileSync("taskset", ["--all-tasks", "--cpu-list", "--pid", String(core), String(this.#child.pid)])
+  }
+
+  /**
+   * Gives the main thread a core of its own, where that can be had (Linux). The process's other threads, which compile
+   * and collect, take what the main threads leave, on any core: it is as if they had cores enough. To be called once the
+   * process does something: what it starts later is settled like the thread that starts it.
+   */
+  settle(core: number): void {
+    if (process.platform !== "linux") return
+    const pid = String(this.#child.pid)
+    execFileSync("taskset", ["--cpu-list", "--pid", String(core), pid])
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      if (thread !== pid) execFileSync("chrt", ["--idle", "--pid", "0", thread])
+    }
   }
 
   /** Takes only what the other processes leave of the processors. On Linux no waking process waits for it (`chrt`). */

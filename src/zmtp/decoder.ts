@@ -27,6 +27,8 @@ const PIECE = 7680
 const GATHERED = 1024
 /** A cut body starts with a buffer of at most this size, which grows sixteenfold once it is full. */
 const FIRST_BODY = 64 * 1024
+/** The same of a body of which less than half as much is here: few stop there, but those who announce and say no more. */
+const LITTLE_BODY = 4 * 1024
 /** From this size on the rest of a body is worth a read of its own, straight to its place. */
 const DIRECT = 16 * 1024
 /** Where the header of a large frame is read; lent by one decoder after the other, like any chunk. */
@@ -351,7 +353,8 @@ export class Decoder {
     this.#flags = flags
     this.#size = size
     this.#filled = 0
-    this.#body = size === 0 ? EMPTY : allocate(Math.min(size, FIRST_BODY))
+    const here = this.#chunk.length - this.#offset
+    this.#body = size === 0 ? EMPTY : allocate(Math.min(size, here < LITTLE_BODY / 2 ? LITTLE_BODY : FIRST_BODY))
   }
 
   /** Moves octets into the body; true when it is whole. */
