@@ -87,7 +87,8 @@ export function pong(context: Bytes, memory: Bytes = allocate(PONG_SIZE)): Bytes
   const echo = context.length > MAX_CONTEXT ? context.subarray(0, MAX_CONTEXT) : context
   copy(PONG, memory, 0)
   copy(echo, memory, PONG.length)
-  return view(memory.buffer, memory.byteOffset, PONG.length + echo.length)
+  const size = PONG.length + echo.length
+  return size === memory.length ? memory : view(memory.buffer, memory.byteOffset, size)
 }
 
 /** Asks a publisher for what begins with `topic`. To peers of ZMTP 3.0 a message says it instead. */
