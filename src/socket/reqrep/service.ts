@@ -60,6 +60,8 @@ interface Job {
 interface Lane {
   readonly name: string
   readonly jobs: Job[]
+  /** Whether the answer of the first waits for room. */
+  waiting: boolean
 }
 
 export class Service {
@@ -74,7 +76,7 @@ export class Service {
   /** Those that have jobs. */
   readonly #lanes = new Register<string, Lane>()
   /** That of a service with one job at a time. */
-  readonly #only: Lane = { name: "", jobs: [] }
+  readonly #only: Lane = { name: "", jobs: [], waiting: false }
   /** Answers that wait for room in a peer's queue. */
   readonly #room = new Map<Pipe, WaitingLine<undefined, void>>()
   #wake: (() => void) | undefined
@@ -238,7 +240,7 @@ export class Service {
     const name = laneName(request)
     let lane = this.#lanes.get(name)
     if (lane === undefined) {
-      lane = { name, jobs: [] }
+      lane = { name, jobs: [], waiting: false }
       this.#lanes.set(name, lane)
     }
     return lane
@@ -247,6 +249,7 @@ export class Service {
   /** Sends the answers at the front of a lane. */
   #proceed(lane: Lane): void {
     const { jobs } = lane
+    if (lane.waiting) return
     for (let job = jobs[0]; job?.answer !== undefined; job = jobs[0]) {
       const { pipe } = job.request
       if (job.answer !== null && pipe.state === "ready" && !pipe.hasRoom) {
@@ -275,7 +278,11 @@ export class Service {
       this.#room.set(pipe, line)
     }
     const { sendTimeout } = this.#hub.options
-    const proceed = (): void => this.#proceed(lane)
+    lane.waiting = true
+    const proceed = (): void => {
+      lane.waiting = false
+      this.#proceed(lane)
+    }
     void line.wait(undefined, sendTimeout, undefined, "No room for the answer").then(proceed, () => {
       job.answer = null
       this.#hub.dropped("high-water-mark", 1, pipe)

@@ -436,4 +436,22 @@ describe("serve()", () => {
     await reply.close()
     await service
   })
+
+  it("each answer that finds no room in time is counted once, however many wait behind it", async () => {
+    await using reply = new Reply({ sendHighWaterMark: 1, sendTimeout: 1 })
+    await using dealer = new Dealer({ receiveHighWaterMark: 1 })
+    await link(reply, dealer, any())
+    const service = reply.serve(([question]) => question as Buffer, { concurrency: 3 })
+    for (let i = 0; i < 8; i++) await dealer.send(["", `${i}`])
+    while (reply.stats.dropped["high-water-mark"] < 6) await new Promise((resolve) => setImmediate(resolve))
+    expect((await take(dealer, 2)).map(text)).toEqual([
+      ["", "0"],
+      ["", "1"],
+    ])
+    await dealer.send(["", "again"])
+    expect(await receiveText(dealer)).toEqual(["", "again"])
+    expect(reply.stats.dropped["high-water-mark"]).toBe(6)
+    await reply.close()
+    await service
+  })
 })
