@@ -9,6 +9,7 @@
 // becomes of the messages the old one had not sent.
 
 import type { Bytes } from "../bytes.ts"
+import { nextTurn } from "../clock.ts"
 import type { MessagingError } from "../errors.ts"
 import type { Message } from "../message.ts"
 import type { Peer } from "../peer.ts"
@@ -17,6 +18,9 @@ import type { SubscriptionKind } from "../subscription.ts"
 import type { Budget } from "./budget.ts"
 import { type Marks, MessageQueue } from "./queue.ts"
 import { HELD, LEADS } from "./turns.ts"
+
+/** What a peer may say of them in a turn of the event loop; they take 0.2 ms. */
+const SUBSCRIPTIONS_A_TURN = 128
 
 /** What the pipe asks of whatever carries its messages. */
 export interface Link {
@@ -117,6 +121,8 @@ export class Pipe {
   #full = false
   #slow = false
   #stalled = false
+  #subscriptions = 0
+  #resting = false
   #watcher: (() => void) | undefined
   /** Whether taking a message is of interest to anybody: it has made room, or somebody counts. */
   #noticed = false
@@ -220,6 +226,19 @@ export class Pipe {
     if (inbound.length === 1) this.owner.pipeReadable(this)
   }
 
+  /**
+   * The peer has said another subscription. Each costs more than a message, and one read may bring ten thousand; so
+   * after some of them the rest waits for the next turn of the event loop, and everybody else gets this one.
+   */
+  subscribed(): void {
+    if (++this.#subscriptions % SUBSCRIPTIONS_A_TURN > 0 || this.#resting) return
+    this.#resting = true
+    nextTurn(() => {
+      this.#resting = false
+      if (!this.#stalled) this.link?.resume()
+    })
+  }
+
   /** Its connection brings and takes nothing more. Messages may wait here for long, and it need not wait with them. */
   cutOff(): void {
     this.link = undefined
@@ -233,8 +252,9 @@ export class Pipe {
     this.#noticed = true
   }
 
-  /** Whether the inbound queue takes another message; a "no" is followed by `link.resume`. */
+  /** Whether the inbound queue takes another message now; a "no" is followed by `link.resume`. */
   get wantsMore(): boolean {
+    if (this.#resting) return false
     // Each of ever new peers could leave the one message that an empty queue always takes.
     if (this.inbound.hasRoom && !this.#budget.clogged) return true
     if (!this.#stalled) {

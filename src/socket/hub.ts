@@ -370,6 +370,7 @@ export class Hub implements SocketHost, PipeOwner {
 
   pipeSubscribed(pipe: Pipe, kind: SubscriptionKind, topic: Bytes): void {
     this.#pattern.subscribed?.(pipe, kind, topic)
+    pipe.subscribed()
   }
 
   // ── life ───────────────────────────────────────────────────────────────────────────────────────────────────────

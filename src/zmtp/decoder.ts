@@ -27,7 +27,7 @@ const PIECE = 7680
 const GATHERED = 1024
 /** A cut body starts with a buffer of at most this size, which grows sixteenfold once it is full. */
 const FIRST_BODY = 64 * 1024
-/** The same of a body of which less than half as much is here: few stop there, but those who announce and say no more. */
+/** The same where less than half as much is here: that is how bodies begin of which nothing more comes. */
 const LITTLE_BODY = 4 * 1024
 /** From this size on the rest of a body is worth a read of its own, straight to its place. */
 const DIRECT = 16 * 1024

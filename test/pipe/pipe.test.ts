@@ -306,6 +306,30 @@ describe("the session's face of a pipe", () => {
   })
 })
 
+describe("a peer that says many subscriptions", () => {
+  it("T5: is heard again in the next turn of the event loop", async () => {
+    const { pipe, link } = make()
+    for (let n = 0; n < 127; n++) pipe.subscribed()
+    expect(pipe.wantsMore).toBe(true)
+    for (let n = 0; n < 300; n++) pipe.subscribed()
+    expect(pipe.wantsMore).toBe(false)
+    expect(pipe.deliver(message())).toBe(false)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(link.log).toEqual(["resume"])
+    expect(pipe.wantsMore).toBe(true)
+  })
+
+  it("T5, LIMIT-9: is heard no sooner than there is room for its messages", async () => {
+    const { pipe, link } = make({ in: 1 })
+    pipe.deliver(message())
+    for (let n = 0; n < 128; n++) pipe.subscribed()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(link.log).toEqual([])
+    pipe.pop()
+    expect(link.log).toEqual(["resume"])
+  })
+})
+
 describe("a pipe whose connection was made anew", () => {
   /** A pipe of a connection that has gone and left these messages with its link, and takes them as room allows. */
   function leftover(budget: Budget, messages: Message[]): Pipe {

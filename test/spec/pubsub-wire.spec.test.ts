@@ -197,6 +197,25 @@ describe("a subscriber, to a peer that is only octets", () => {
   })
 })
 
+describe("T5: a thousand subscriptions in one write", () => {
+  for (const form of ["command", "message"] as const) {
+    it(`are taken in turns with all else, and all are taken (${form})`, async () => {
+      await using publisher = new Publisher()
+      using peer = await RawPeer.join(await publisher.bind("tcp://127.0.0.1:*"), "SUB")
+      peer.send(...Array.from({ length: 1000 }, (_, n) => FORMS[form]("subscribe", `${n}`)), FORMS[form]("cancel", "0"))
+      const steps: number[] = []
+      for (let known = 0; known !== 999 || steps.length < 4; ) {
+        await turns(1)
+        const now = publisher.subscriptions.length
+        if (now !== known) steps.push(now - known)
+        known = now
+      }
+      // One part as they arrive and one in the next turn is what a turn can bring.
+      expect(Math.max(...steps)).toBeLessThanOrEqual(256)
+    })
+  }
+})
+
 describe("LIMIT-6: too many subscriptions, or too long ones", () => {
   const cases = [
     { limit: "maxTopicSize", options: { maxTopicSize: 8 }, fine: ["12345678"], wrong: "123456789" },
