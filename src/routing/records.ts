@@ -48,8 +48,9 @@ export class Records {
       return record
     }
     const capacity = this.data.length / stride
-    // Small ones double; large ones keep less in reserve than that.
-    if (this.#end === capacity) this.#resize(capacity < 4096 ? capacity * 2 : capacity + (capacity >> 3))
+    // Small ones double; large ones keep less in reserve than that, but not so little that a flood makes them grow again
+    // and again: the memory each of them leaves behind brings the next full collection nearer.
+    if (this.#end === capacity) this.#resize(capacity < 4096 ? capacity * 2 : capacity + (capacity >> 1))
     return this.#end++
   }
 
