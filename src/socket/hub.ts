@@ -369,6 +369,8 @@ export class Hub implements SocketHost, PipeOwner {
   }
 
   pipeSubscribed(pipe: Pipe, kind: SubscriptionKind, topic: Bytes): void {
+    // One that has left wants nothing, also where a connection that is over is still being read.
+    if (pipe.state !== "ready") return
     this.#pattern.subscribed?.(pipe, kind, topic)
     pipe.subscribed()
   }

@@ -3,6 +3,7 @@
 
 import { type EventOfType, Publisher, Subscriber, XPublisher } from "brokerless"
 import { describe, expect, it } from "vitest"
+import { hubOf } from "../../src/socket/socket.ts"
 import { END, gather, receivedBefore, subscribe, subscriptionsOf, text } from "../support/pubsub.ts"
 import { command, commandData, commandName, frame, message, RawPeer, RawServer } from "../support/raw-peer.ts"
 import { turns } from "../support/sockets.ts"
@@ -213,7 +214,30 @@ describe("T5: a thousand subscriptions in one write", () => {
       // One part as they arrive and one in the next turn is what a turn can bring.
       expect(Math.max(...steps)).toBeLessThanOrEqual(256)
     })
+
+    it(`leave nothing behind when the peer leaves at once (${form})`, async () => {
+      await using publisher = new Publisher()
+      using peer = await RawPeer.join(await publisher.bind("tcp://127.0.0.1:*"), "SUB")
+      await publisher.waitForPeers()
+      const leave = publisher.events.once("peer:leave")
+      peer.send(...Array.from({ length: 1000 }, (_, n) => FORMS[form]("subscribe", `${n}`)))
+      peer.socket.end()
+      await leave
+      while (publisher.subscriptions.length > 0) await turns(1)
+      // Nor does anything come after.
+      await turns(20)
+      expect(publisher.subscriptions).toEqual([])
+    })
   }
+
+  it("mean nothing once their peer is gone, though its connection may still be read", () => {
+    const publisher = new Publisher()
+    const hub = hubOf(publisher)
+    const pipe = hub.createPipe("tcp://127.0.0.1:1", false)
+    pipe.state = "gone"
+    hub.pipeSubscribed(pipe, "subscribe", Buffer.from("A"))
+    expect(publisher.subscriptions).toEqual([])
+  })
 })
 
 describe("LIMIT-6: too many subscriptions, or too long ones", () => {
