@@ -2,10 +2,10 @@
 // goes; the medians of all turns are compared. How long answers take is measured at a steady pace, and how many there
 // are when it asks as much as it can.
 //
-// The processes stand for machines, each with cores enough. So the main threads of the town and of its peer have a core
-// each; the attacker, and the threads that compile and collect, take what is left. Otherwise the scheduler lets the peer
-// wait for a core, for a millisecond and more, as soon as anything third has work to do, whatever that is. That the
-// attacker reached its rate all the same is a line too.
+// The processes stand for machines, each with cores enough. So the main threads of the town and of its peer have a
+// core each; the attacker, and the threads that compile and collect, take what is left. Otherwise the scheduler lets
+// the peer wait for a core, for a millisecond and more, as soon as anything third has work to do, whatever that is.
+// That the attacker reached its rate all the same is a line too.
 
 import { WorkerProcess } from "../worker-process.ts"
 import { ATTACKS } from "./attacker.ts"

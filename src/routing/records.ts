@@ -48,8 +48,8 @@ export class Records {
       return record
     }
     const capacity = this.data.length / stride
-    // Small ones double; large ones keep less in reserve than that, but not so little that a flood makes them grow again
-    // and again: the memory each of them leaves behind brings the next full collection nearer.
+    // Small ones double; large ones keep less in reserve than that, but not so little that a flood makes them grow time
+    // and again: the memory they leave behind brings the next full collection nearer.
     if (this.#end === capacity) this.#resize(capacity < 4096 ? capacity * 2 : capacity + (capacity >> 1))
     return this.#end++
   }

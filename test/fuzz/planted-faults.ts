@@ -30,7 +30,7 @@ export const FAULTS: readonly PlantedFault[] = [
     about: "memory is taken for what a frame announces",
     target: "frames",
     file: "src/zmtp/decoder.ts",
-    find: "allocate(Math.min(size, FIRST_BODY))",
+    find: "allocate(Math.min(size, here < LITTLE_BODY / 2 ? LITTLE_BODY : FIRST_BODY))",
     replace: "allocate(size)",
   },
   {
