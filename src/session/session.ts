@@ -456,8 +456,6 @@ export class Session implements StreamHandler, Link {
           case SUBSCRIBE:
           case CANCEL: {
             const pipe = this.#pipe as Pipe
-            // A pipe that was released means nothing to the socket any more.
-            if (pipe.state !== "ready") break
             pipe.owner.pipeSubscribed(pipe, meaning === SUBSCRIBE ? "subscribe" : "cancel", engine.topic)
             more = pipe.wantsMore
             break
