@@ -58,31 +58,22 @@ export async function* measure(size: Size): AsyncGenerator<Finding, void, undefi
         reached = Math.min(reached, part)
       }
       const lost = await honest.ask("honest", "lost", [await town.ask("town", "hush", [])], 60_000)
-      yield* findings(`${name}, ${what}`, { quiet, attacked })
-      yield {
-        id: "B6",
-        what: `${name}, ${what}: of this the attacker reached`,
-        measured: `${Math.floor(reached * 100)} %`,
-        bound: `≥ ${REACHED * 100} %`,
-        holds: reached >= REACHED,
-      }
-      const all = lost.answers + lost.news + lost.connections
-      yield {
-        id: "B6",
-        what: `${name}, ${what}: lost answers, news and connections`,
-        measured: String(all),
-        bound: "0",
-        holds: all === 0,
-      }
+      const missing = lost.answers + lost.news + lost.connections
+      yield* findings(`${name}, ${what}`, quiet, attacked, reached, missing)
     } finally {
       await Promise.all([town, honest, attacker].map((process) => process.stop()))
     }
   }
 }
 
-type Fares = Readonly<Record<"quiet" | "attacked", readonly Fare[]>>
-
-function* findings(during: string, { quiet, attacked }: Fares): Generator<Finding, void, undefined> {
+/** What all turns came to: how the peer fared, what part of its rate the attacker reached, and how much was lost. */
+function* findings(
+  during: string,
+  quiet: readonly Fare[],
+  attacked: readonly Fare[],
+  reached: number,
+  lost: number,
+): Generator<Finding, void, undefined> {
   const p99 = (fares: readonly Fare[]): number => median(fares.map((fare) => fare.p99))
   const rate = (fares: readonly Fare[]): number => median(fares.map((fare) => fare.rate))
   yield {
@@ -98,6 +89,20 @@ function* findings(during: string, { quiet, attacked }: Fares): Generator<Findin
     measured: `${count(Math.round(rate(attacked)))} /s, in quiet ${count(Math.round(rate(quiet)))} /s`,
     bound: "≥ 50 % of quiet",
     holds: rate(attacked) >= rate(quiet) / 2,
+  }
+  yield {
+    id: "B6",
+    what: `${during}: of this the attacker reached`,
+    measured: `${Math.floor(reached * 100)} %`,
+    bound: `≥ ${REACHED * 100} %`,
+    holds: reached >= REACHED,
+  }
+  yield {
+    id: "B6",
+    what: `${during}: lost answers, news and connections`,
+    measured: String(lost),
+    bound: "0",
+    holds: lost === 0,
   }
 }
 
